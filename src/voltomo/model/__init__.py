@@ -1,0 +1,1 @@
+"""The vocabulary: geometry, scan, frame table, clock, verdict, sample, names."""

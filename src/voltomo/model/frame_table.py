@@ -1,0 +1,323 @@
+"""The join of triggers and frames: every trigger has an outcome.
+
+A trigger that the camera misses leaves the camera's frame numbers contiguous, so frames are
+matched by time: the camera's stamp, brought to the trigger clock by a `ClockMap`, must lie within
+a quarter of a period of the edge. Frame numbers are the cross-check, and tell a frame that was
+lost after numbering from a trigger that the camera never saw. Order of arrival means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltomo.model.clock import ClockMap
+from voltomo.model.scan_spec import Block
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+WINDOW_OF_PERIOD = 0.25
+"""A frame belongs to a trigger if their times differ by at most this part of the period."""
+
+_ID_SPAN = 1 << 32
+_SAME_STAMP_S = 1e-6
+
+
+class Outcome(IntEnum):
+    """What became of a trigger."""
+
+    FRAME = 0
+    """One frame belongs to it."""
+    MISSED_BY_CAMERA = 1
+    """No frame, and no frame number is absent: the camera did not see the trigger."""
+    LOST_AFTER_NUMBERING = 2
+    """No frame, but its number is absent: the frame was lost behind the camera."""
+    MISSING = 3
+    """No frame, and the numbers do not tell why."""
+    AMBIGUOUS = 4
+    """Two different frames lie within its window: both are invalid."""
+
+
+@dataclass(frozen=True)
+class Triggers:
+    """Latched triggers of a scan, all arrays of shape (n,), index ascending.
+
+    ``time_s`` is the edge on the trigger clock, ``angle_deg`` the encoder at that edge,
+    ``period_s`` the nominal distance to the next trigger, ``block`` the number of the block.
+    """
+
+    index: Ints
+    time_s: Floats
+    angle_deg: Floats
+    period_s: Floats
+    block: Ints
+
+    @classmethod
+    def of_blocks(
+        cls, blocks: Iterable[Block], index: Ints, time_s: Floats, angle_deg: Floats
+    ) -> Triggers:
+        """Sort latches by index and give each the period and number of its block.
+
+        Raises
+        ------
+        ValueError
+            An index is given twice, or belongs to no block.
+        """
+        order = np.argsort(index, kind="stable")
+        index, time_s, angle_deg = index[order], time_s[order], angle_deg[order]
+        if np.any(np.diff(index) == 0):
+            raise ValueError("a trigger index was latched twice; the trigger source must be reset")
+        number = np.full(index.shape, -1, dtype=np.int64)
+        period_s = np.zeros(index.shape)
+        for position, block in enumerate(blocks):
+            inside = (index >= block.first) & (index < block.last)
+            number[inside] = position
+            period_s[inside] = block.period_s
+        if np.any(number < 0):
+            raise ValueError(
+                f"trigger {int(index[number < 0][0])} lies outside the blocks of the scan"
+            )
+        return cls(index.astype(np.int64), time_s, angle_deg, period_s, number)
+
+    def angle_mid_exposure_deg(self, exposure_s: float) -> Floats:
+        """Encoder angle half an exposure after the edge, from the stage's local speed."""
+        angle = self.angle_deg.astype(np.float64).copy()
+        for number in np.unique(self.block):
+            inside = self.block == number
+            if np.count_nonzero(inside) > 1:
+                speed = np.gradient(self.angle_deg[inside], self.time_s[inside])
+                angle[inside] += speed * (exposure_s / 2)
+        return angle
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames as they were delivered, in any order, all arrays of shape (m,).
+
+    ``time_s`` is the start of exposure on the camera's clock, ``unique_id`` the camera's number
+    (it may wrap around), ``source`` a handle of the caller's: usually the place in the file.
+    """
+
+    time_s: Floats
+    unique_id: Ints
+    source: Ints
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """One row per trigger, arrays of shape (n,); see `join`.
+
+    ``source`` and ``unique_id`` are −1 where the outcome is not FRAME. ``time_s`` (trigger
+    clock) and ``angle_deg`` are at mid-exposure, NaN is never used for them: the trigger happened
+    whether or not its frame arrived. ``residual_s`` is frame minus edge, NaN without a frame.
+    ``dose_Gy`` and ``charge_Ah`` are NaN until they are known.
+    ``orphans`` are handles of frames without a trigger, ``duplicates`` of repeated deliveries.
+    """
+
+    index: Ints
+    block: Ints
+    outcome: Ints
+    source: Ints
+    unique_id: Ints
+    time_s: Floats
+    angle_deg: Floats
+    residual_s: Floats
+    dose_Gy: Floats
+    charge_Ah: Floats
+    orphans: Ints
+    duplicates: Ints
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """True where exactly one frame belongs to the trigger, shape (n,)."""
+        return self.outcome == Outcome.FRAME
+
+    @property
+    def missing(self) -> Ints:
+        """Trigger indices without a valid frame."""
+        return self.index[~self.valid]
+
+    def with_dose(self, dose_Gy: Floats) -> FrameTable:
+        """The same table with the dose of each frame, shape (n,)."""
+        if dose_Gy.shape != self.index.shape:
+            raise ValueError(
+                f"dose has shape {dose_Gy.shape}, the table has {self.index.shape[0]} triggers"
+            )
+        return replace(self, dose_Gy=dose_Gy)
+
+    def of_blocks(self, numbers: Iterable[int]) -> FrameTable:
+        """The rows of some blocks; orphans and duplicates stay with the whole."""
+        keep = np.isin(self.block, list(numbers))
+        rows = {
+            name: getattr(self, name)[keep]
+            for name in self.__dataclass_fields__
+            if name not in ("orphans", "duplicates")
+        }
+        return replace(self, **rows)
+
+
+def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float) -> FrameTable:
+    """Give every trigger its outcome.
+
+    Parameters
+    ----------
+    triggers : Triggers
+        All latched triggers of the scan.
+    frames : Frames
+        All frames that were delivered, in any order, repeats included.
+    clock : ClockMap
+        From the camera's clock to the trigger clock; see `track_clock`.
+    exposure_s : float
+        Exposure of a frame.
+
+    Returns
+    -------
+    FrameTable
+        One row per trigger.
+    """
+    fresh, repeated = _first_deliveries(frames)
+    time_s = clock.to_reference(frames.time_s[fresh])
+    nearest = _nearest(triggers.time_s, time_s)
+    residual = time_s - triggers.time_s[nearest] if triggers.index.size else time_s
+    if triggers.index.size:
+        inside = np.abs(residual) <= WINDOW_OF_PERIOD * triggers.period_s[nearest]
+    else:
+        inside = np.zeros(fresh.shape, dtype=bool)
+    candidates = np.bincount(nearest[inside], minlength=triggers.index.size)
+
+    outcome = np.full(triggers.index.shape, int(Outcome.MISSING), dtype=np.int64)
+    outcome[candidates == 1] = Outcome.FRAME
+    outcome[candidates > 1] = Outcome.AMBIGUOUS
+    source = np.full(triggers.index.shape, -1, dtype=np.int64)
+    unique_id = np.full(triggers.index.shape, -1, dtype=np.int64)
+    residual_s = np.full(triggers.index.shape, np.nan)
+    single = inside.copy()
+    single[inside] = candidates[nearest[inside]] == 1
+    source[nearest[single]] = frames.source[fresh[single]]
+    unique_id[nearest[single]] = frames.unique_id[fresh[single]]
+    residual_s[nearest[single]] = residual[single]
+    _explain_missing(outcome, unique_id)
+    nothing = np.full(triggers.index.shape, np.nan)
+    return FrameTable(
+        index=triggers.index,
+        block=triggers.block,
+        outcome=outcome,
+        source=source,
+        unique_id=unique_id,
+        time_s=triggers.time_s + exposure_s / 2,
+        angle_deg=triggers.angle_mid_exposure_deg(exposure_s),
+        residual_s=residual_s,
+        dose_Gy=nothing,
+        charge_Ah=nothing.copy(),
+        orphans=frames.source[fresh[~inside]],
+        duplicates=frames.source[repeated],
+    )
+
+
+def _first_deliveries(frames: Frames) -> tuple[Ints, Ints]:
+    """Positions of frames as first delivered, in order of time, and of their repeats."""
+    order = np.lexsort((frames.source, frames.unique_id, frames.time_s))
+    again = np.zeros(order.shape, dtype=bool)
+    if order.size > 1:
+        same_id = np.diff(frames.unique_id[order]) == 0
+        same_time = np.diff(frames.time_s[order]) <= _SAME_STAMP_S
+        again[1:] = same_id & same_time
+    return order[~again].astype(np.int64), order[again].astype(np.int64)
+
+
+def _nearest(edges_s: Floats, time_s: Floats) -> Ints:
+    """Position of the edge that is closest to each time; edges ascending."""
+    if edges_s.size == 0:
+        return np.zeros(time_s.shape, dtype=np.int64)
+    right = np.clip(np.searchsorted(edges_s, time_s), 1, max(edges_s.size - 1, 1))
+    if edges_s.size == 1:
+        return np.zeros(time_s.shape, dtype=np.int64)
+    left = right - 1
+    closer_left = time_s - edges_s[left] <= edges_s[right] - time_s
+    return np.where(closer_left, left, right).astype(np.int64)
+
+
+def _explain_missing(outcome: Ints, unique_id: Ints) -> None:
+    """Tell missed triggers from lost frames by the numbers on both sides of each hole."""
+    found = np.flatnonzero(outcome == Outcome.FRAME)
+    for before, after in zip(found[:-1], found[1:], strict=True):
+        hole = int(after - before) - 1
+        if hole == 0 or np.any(outcome[before + 1 : after] == Outcome.AMBIGUOUS):
+            continue
+        absent = int(unique_id[after] - unique_id[before]) % _ID_SPAN - 1
+        if absent == 0:
+            outcome[before + 1 : after] = Outcome.MISSED_BY_CAMERA
+        elif absent == hole:
+            outcome[before + 1 : after] = Outcome.LOST_AFTER_NUMBERING
+
+
+def track_clock(
+    triggers: Triggers, frames: Frames, priming: Block, *, attempts: int = 12
+) -> ClockMap:
+    """Clock map of the camera, fixed by priming pulses and followed through the scan.
+
+    The priming train is fired with the shutter closed, before any dose. If all its pulses came
+    back as frames, they pair one to one and fix the offset; the map then walks forward through
+    the scan, each time twice as far as it has evidence for, and takes in every frame that lies
+    alone in its window.
+
+    Parameters
+    ----------
+    triggers, frames : Triggers, Frames
+        The scan so far, priming included.
+    priming : Block
+        The priming train.
+    attempts : int
+        Number of doublings.
+
+    Raises
+    ------
+    ValueError
+        The priming train has no unambiguous pairing: pulses were missed, or the camera fired
+        on its own.
+    """
+    clock = _prime(triggers, frames, priming)
+    edges = triggers.time_s[(triggers.index >= priming.first) & (triggers.index < priming.last)]
+    start, reach = float(edges[0]), float(edges[-1] - edges[0])
+    for _ in range(attempts):
+        reach *= 2
+        table = join(triggers, _until(frames, clock, start + reach), clock, exposure_s=0.0)
+        places = {int(handle): at for at, handle in enumerate(frames.source)}
+        rows = np.flatnonzero(table.valid)
+        stamps = frames.time_s[[places[int(handle)] for handle in table.source[rows]]]
+        clock = ClockMap.fit(stamps, triggers.time_s[rows])
+        if start + reach > float(triggers.time_s[-1]):
+            break
+    return clock
+
+
+def _until(frames: Frames, clock: ClockMap, end_s: float) -> Frames:
+    keep = clock.to_reference(frames.time_s) <= end_s
+    return Frames(frames.time_s[keep], frames.unique_id[keep], frames.source[keep])
+
+
+def _prime(triggers: Triggers, frames: Frames, priming: Block) -> ClockMap:
+    """Pair the priming pulses with the first frames, and refuse if they do not fit."""
+    pulses = triggers.time_s[(triggers.index >= priming.first) & (triggers.index < priming.last)]
+    fresh, _ = _first_deliveries(frames)
+    stamps = frames.time_s[fresh][: pulses.size]
+    expected = f"{priming.count} priming frames, {priming.period_s:g} s apart,"
+    if pulses.size != priming.count or stamps.size != pulses.size:
+        raise ValueError(
+            f"expected {expected} saw {pulses.size} pulses and {stamps.size} frames; the shutter "
+            "stayed closed; check the camera's trigger cable and prime again"
+        )
+    clock = ClockMap.fit(stamps, pulses)
+    apart = np.abs(clock.to_reference(stamps) - pulses).max()
+    if apart > WINDOW_OF_PERIOD * priming.period_s or abs(clock.skew) > 1e-2:
+        raise ValueError(
+            f"expected {expected} but their stamps scatter by {apart:.2g} s about the pulses "
+            f"(clock rate off by {clock.skew:.1e}); a pulse was missed or the camera fired on "
+            "its own; the shutter stayed closed; prime again"
+        )
+    return clock
