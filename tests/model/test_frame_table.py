@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voltomo.model.clock import ClockMap
-from voltomo.model.frame_table import Frames, FrameTable, Outcome, Triggers, join, track_clock
+from voltomo.model.frame_table import (
+    Frames,
+    FrameTable,
+    Outcome,
+    Triggers,
+    join,
+    track_clock,
+)
 from voltomo.model.scan_spec import Block
 
 PERIOD_S = 0.02
@@ -41,7 +48,9 @@ def delivered(triggers: Triggers, jitter_s: float = 2e-4, first_id: int = 7) -> 
 
 
 def keep(frames: Frames, places: np.ndarray) -> Frames:
-    return Frames(frames.time_s[places], frames.unique_id[places], frames.source[places])
+    return Frames(
+        frames.time_s[places], frames.unique_id[places], frames.source[places]
+    )
 
 
 def joined(triggers: Triggers, frames: Frames) -> FrameTable:
@@ -56,7 +65,9 @@ def joined(triggers: Triggers, frames: Frames) -> FrameTable:
     order=st.randoms(use_true_random=False),
     first_id=st.sampled_from([0, 7, 2**31 - 40, 2**32 - 30]),
 )
-def test_remaining_frames_keep_their_trigger(lost, missed, repeated, order, first_id) -> None:
+def test_remaining_frames_keep_their_trigger(
+    lost, missed, repeated, order, first_id
+) -> None:
     triggers = fired()
     seen = np.array([i for i in range(112) if i not in missed])
     frames = keep(delivered(triggers), seen)
@@ -79,8 +90,12 @@ def test_remaining_frames_keep_their_trigger(lost, missed, repeated, order, firs
     assert set(table.duplicates.tolist()) == repeated - set(gone)
 
 
-@pytest.mark.parametrize("gone", [[12], [111], [12, 13, 14], [40, 41, 42, 43], [20, 50, 90]])
-def test_lost_after_numbering_is_told_from_missed_by_the_camera(gone: list[int]) -> None:
+@pytest.mark.parametrize(
+    "gone", [[12], [111], [12, 13, 14], [40, 41, 42, 43], [20, 50, 90]]
+)
+def test_lost_after_numbering_is_told_from_missed_by_the_camera(
+    gone: list[int],
+) -> None:
     triggers = fired()
     stay = np.setdiff1d(np.arange(112), gone)
     lost = keep(delivered(triggers), stay)
@@ -137,7 +152,9 @@ def test_an_index_latched_twice_is_refused() -> None:
 
 def test_a_scan_without_any_frame_has_every_trigger_missing() -> None:
     triggers = fired()
-    nothing = Frames(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    nothing = Frames(
+        np.empty(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    )
     table = join(triggers, nothing, CAMERA, 0.01)
     assert table.missing.size == 112
     assert np.all(table.outcome == Outcome.MISSING)

@@ -36,7 +36,9 @@ class SystemClock:
 
 @dataclass(frozen=True)
 class ClockMap:
-    """A device's clock against the reference clock: reference = device + offset + skew·(device − origin).
+    """A device's clock against the reference clock.
+
+    reference = device + offset + skew · (device − origin)
 
     Parameters
     ----------
@@ -102,4 +104,11 @@ class ClockMap:
         degrees = max(device.size - 2, 1)
         jitter = float(np.sqrt(residual @ residual / degrees))
         sigma_skew = jitter / np.sqrt(spread) if spread > 0 else np.inf
-        return cls(offset, skew, origin, jitter / np.sqrt(device.size), float(sigma_skew), jitter)
+        return cls(
+            offset,
+            skew,
+            origin,
+            jitter / np.sqrt(device.size),
+            float(sigma_skew),
+            jitter,
+        )

@@ -85,7 +85,8 @@ class Geometry(BaseModel):
     @property
     def angles_deg(self) -> NDArray[np.float64]:
         """Stage angles at the triggers of a forward sweep, shape (projections,)."""
-        return self.start_deg + self.step_deg * np.arange(self.projections)
+        steps = np.arange(self.projections, dtype=np.float64)
+        return np.asarray(self.start_deg + self.step_deg * steps, dtype=np.float64)
 
     @property
     def range_deg(self) -> float:

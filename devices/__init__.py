@@ -1,0 +1,1 @@
+"""Ophyd devices of what stands on a beamline."""

@@ -1,0 +1,1 @@
+"""Bluesky plans: thin generators over protocols."""

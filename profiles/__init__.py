@@ -1,0 +1,1 @@
+"""One folder a beamline: its file and its start-up."""

@@ -1,0 +1,1 @@
+"""Dose: physics, lease, guard, exposure log."""

@@ -1,0 +1,109 @@
+"""The only way to the beam: ask for it, keep asking, and settle.
+
+A plan never opens a shutter. It asks the guard for a lease once stage, camera and writer are
+proven ready; the guard checks the budget, reserves, and enables the shutter. Renewal is the
+heartbeat: when it stops, for whatever reason, the beam closes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from voltomo.model.names import SafeName
+
+
+class LeaseRequest(BaseModel):
+    """What a plan wants to do with the beam.
+
+    Parameters
+    ----------
+    sample : SafeName
+        Whose ledger pays.
+    seconds : float
+        Open time that is needed, shutter travel included.
+    dose_Gy : float or None
+        Dose that the plan expects; None lets the guard compute it from flux and material.
+    purpose : str
+        Shown in the exposure log: "sweep_0", "flats_before", …
+    scan_uid : str or None
+        The run that it belongs to.
+    gate : {"trigger_window", "lease"}
+        "trigger_window": the hardware opens only while triggers are due. "lease": open as long as
+        the lease lives (stepped scans).
+    trigger_deadline_s : float or None
+        The latched trigger count must rise at least this often once triggers flow; None where
+        nothing is triggered.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sample: SafeName
+    seconds: float = Field(gt=0, le=86400)
+    dose_Gy: float | None = Field(default=None, ge=0)
+    purpose: str = ""
+    scan_uid: str | None = None
+    gate: Literal["trigger_window", "lease"] = "trigger_window"
+    trigger_deadline_s: float | None = Field(default=None, gt=0)
+
+
+class Settlement(BaseModel):
+    """What a lease has cost.
+
+    ``dose_Gy`` is the upper bound that limits act on, ``dose_central_Gy`` the best estimate;
+    both are zero where the sample was read out of the field, or in a replay (``stamp`` says so).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lease_id: str
+    sample: str
+    purpose: str = ""
+    scan_uid: str | None = None
+    open_s: float
+    dose_Gy: float
+    dose_central_Gy: float
+    reason: str
+    stamp: str = ""
+
+
+class LeaseRefused(Exception):
+    """The guard said no; the message says why and what would fit. The shutter stayed closed."""
+
+
+class LeaseLost(Exception):
+    """The guard took the lease back; the message says why. The shutter was closed."""
+
+
+class ExposureLease(Protocol):
+    """One client of the guard. ``request → renew → settle`` is the only way to beam."""
+
+    def request(self, request: LeaseRequest) -> str:
+        """Ask for beam; the shutter is enabled when this returns.
+
+        Returns
+        -------
+        str
+            Identity of the lease.
+
+        Raises
+        ------
+        LeaseRefused
+            Over budget, unknown sample, another lease, no guard, latched guard.
+        """
+        ...
+
+    def renew(self) -> None:
+        """Keep the lease alive for one more stale time.
+
+        Raises
+        ------
+        LeaseLost
+            The guard ended it.
+        """
+        ...
+
+    def settle(self, reason: str = "done") -> Settlement:
+        """Give the beam back and learn what it cost. Never fails to close."""
+        ...

@@ -1,0 +1,1 @@
+"""The experiment file, its conditions and its runner."""

@@ -1,0 +1,1 @@
+"""Live path: slices, verdicts and the page."""

@@ -1,0 +1,83 @@
+"""Advisory locks that say who holds them, and vanish with their holder."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+
+class Held(Exception):
+    """Somebody else holds the lock; the message names them."""
+
+
+class FileLock:
+    """A lock on a file, held by this process until ``release`` or its end.
+
+    Parameters
+    ----------
+    path : Path
+        The lock's file.
+    purpose : str
+        What it is held for; shown to whoever finds it held.
+    """
+
+    def __init__(self, path: Path, purpose: str) -> None:
+        self.path = Path(path)
+        self.purpose = purpose
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> FileLock:
+        """Take the lock at once.
+
+        Raises
+        ------
+        Held
+            Another process has it: who, where and since when.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = self.path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            owner = file.read().strip() or "an unknown process"
+            file.close()
+            raise Held(
+                f"{self.path.name} is held by {owner}; nothing was started; end that session "
+                "first or wait for it"
+            ) from error
+        file.seek(0)
+        file.truncate()
+        json.dump(
+            {
+                "pid": os.getpid(),
+                "user": getpass.getuser(),
+                "host": socket.gethostname(),
+                "since": datetime.now(UTC).isoformat(timespec="seconds"),
+                "purpose": self.purpose,
+            },
+            file,
+        )
+        file.flush()
+        self._file = file
+        return self
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._file is not None:
+            self._file.seek(0)
+            self._file.truncate()
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> FileLock:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()

@@ -1,0 +1,95 @@
+"""Blocks of ports on loopback, one for each run folder, kept by a file lock.
+
+Binding to port 0, closing and using the number again is a race; a locked block is not.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from voltomo.runtime.locks import FileLock, Held
+
+_FIRST = 42000
+_SIZE = 40
+_BLOCKS = 100
+
+
+class NoPorts(Exception):
+    """No block of ports is free, or a port in it is taken by a stranger."""
+
+
+@dataclass(frozen=True)
+class PortBlock:
+    """``size`` ports from ``first`` on, held by this process."""
+
+    first: int
+    size: int
+    lock: FileLock
+
+    def port(self, offset: int) -> int:
+        """The port at this place of the block."""
+        if not 0 <= offset < self.size:
+            raise ValueError(
+                f"the block holds {self.size} ports; asked for number {offset}"
+            )
+        return self.first + offset
+
+    def release(self) -> None:
+        """Let others use the block."""
+        self.lock.release()
+
+
+def _free(port: int) -> bool:
+    """Whether nobody listens on the port, by TCP or UDP, on loopback."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
+def lock_ports(purpose: str, first: int | None = None) -> PortBlock:
+    """Lock a block of free ports.
+
+    Parameters
+    ----------
+    purpose : str
+        Shown to whoever finds the block held.
+    first : int, optional
+        First port of the block wanted; any free block if not given.
+
+    Raises
+    ------
+    NoPorts
+        The wanted block is held, a port in it is taken, or no block is free.
+    """
+    folder = Path(tempfile.gettempdir()) / f"voltomo-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    candidates = (
+        [first] if first is not None else [_FIRST + _SIZE * k for k in range(_BLOCKS)]
+    )
+    reason = "every block is held by another run"
+    for start in candidates:
+        lock = FileLock(folder / f"{start}.lock", purpose)
+        try:
+            lock.acquire()
+        except Held as error:
+            reason = str(error)
+            continue
+        taken = [port for port in range(start, start + _SIZE) if not _free(port)]
+        if not taken:
+            return PortBlock(start, _SIZE, lock)
+        lock.release()
+        reason = f"port {taken[0]} is taken by another program"
+    raise NoPorts(
+        f"no block of {_SIZE} ports on 127.0.0.1 could be had: {reason}; nothing was started; "
+        "end the other run (voltomo status, voltomo down) or name another first port"
+    )

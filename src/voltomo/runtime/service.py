@@ -1,0 +1,121 @@
+"""A supervised process, seen from both sides: the supervisor's description, the process's frame."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+_PR_SET_PDEATHSIG = 1
+
+Domain = Literal["hardware", "guard", "analysis", "page", "records"]
+
+
+class Service(Protocol):
+    """What the supervisor knows of a process that it keeps alive.
+
+    IOCs, guard, worker, filler and page alike. ``ready`` may be asked at any moment and must
+    answer within a second; ``stop`` asks the process to end and returns at once.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short name, unique in a run."""
+        ...
+
+    @property
+    def domain(self) -> Domain:
+        """What fails with it: services of one domain stand on the same hardware."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether it serves."""
+        ...
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        ...
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """How to start a service.
+
+    Parameters
+    ----------
+    name : str
+        Short name, unique in a run.
+    module : str
+        Run as ``python -m module --run-folder FOLDER``.
+    domain : str
+        Failure domain.
+    arguments : tuple of str
+        Further words of the command line.
+    ready_pv : str or None
+        A PV that answers once the service serves; None where ``ready_port`` says so.
+    ready_port : int or None
+        A TCP port on 127.0.0.1 that accepts once the service serves.
+    restarts : int
+        How often it is started again within ten minutes before the supervisor gives up.
+    """
+
+    name: str
+    module: str
+    domain: Domain
+    arguments: tuple[str, ...] = ()
+    ready_pv: str | None = None
+    ready_port: int | None = None
+    restarts: int = 5
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+
+    def command(self, run_folder: Path) -> list[str]:
+        """Command line of the process."""
+        return [
+            sys.executable,
+            "-m",
+            self.module,
+            "--run-folder",
+            str(run_folder),
+            *self.arguments,
+        ]
+
+
+def die_with_parent(parent_pid: int | None = None) -> None:
+    """Ask the kernel to send SIGTERM to this process when its parent ends (Linux).
+
+    Parameters
+    ----------
+    parent_pid : int, optional
+        The expected parent; if it is gone already, this process ends at once.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if parent_pid is not None and os.getppid() != parent_pid:
+        raise SystemExit("the supervisor ended before this service could start")
+
+
+def stop_on_signals(stop: Callable[[], None]) -> threading.Event:
+    """Call ``stop`` once on SIGTERM, SIGINT or SIGHUP.
+
+    Returns
+    -------
+    threading.Event
+        Set when a signal came; a main loop may wait for it.
+    """
+    stopping = threading.Event()
+
+    def handle(_number: int, _frame: object) -> None:
+        if not stopping.is_set():
+            stopping.set()
+            stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, handle)
+    return stopping

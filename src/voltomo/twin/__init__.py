@@ -1,0 +1,1 @@
+"""The virtual beamline: one world, its physics, and IOC processes that show it."""
