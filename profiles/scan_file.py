@@ -1,0 +1,68 @@
+"""The scan file: one tomography as a person writes it down."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from voltomo.model.geometry import Geometry
+from voltomo.model.names import SafeName
+from voltomo.model.scan_spec import ScanSpec
+from voltomo.profiles.beamline_file import BeamlineFile
+
+
+class ScanFile(BaseModel):
+    """What to scan, and how; pixels and axis come from the beamline.
+
+    Parameters
+    ----------
+    sample : SafeName
+        Must be among the beamline's samples.
+    projections : int
+        Triggers in one sweep.
+    range_deg : float
+        Angle that they cover, the step behind the last included.
+    start_deg, exposure_s, period_s, sweeps, order, darks, flats_before, flats_after
+        As in `ScanSpec`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sample: SafeName
+    projections: int = Field(gt=1)
+    range_deg: float = Field(default=180.0, gt=0)
+    start_deg: float = 0.0
+    exposure_s: float = Field(gt=0)
+    period_s: float = Field(gt=0)
+    sweeps: int = Field(default=1, ge=1)
+    order: Literal["forward", "alternate"] = "forward"
+    darks: int = Field(default=20, ge=1)
+    flats_before: int = Field(default=20, ge=1)
+    flats_after: int = Field(default=20, ge=0)
+
+    def spec(
+        self, beamline: BeamlineFile, axis_column: float | None = None
+    ) -> ScanSpec:
+        """The scan on this beamline; ``axis_column`` overrides the beamline's."""
+        geometry = Geometry(
+            rows=beamline.rows,
+            columns=beamline.columns,
+            pixel_um=beamline.pixel_um,
+            axis_column=beamline.axis_column if axis_column is None else axis_column,
+            start_deg=self.start_deg,
+            step_deg=self.range_deg / self.projections,
+            projections=self.projections,
+        )
+        return ScanSpec(
+            sample=self.sample,
+            geometry=geometry,
+            exposure_s=self.exposure_s,
+            period_s=self.period_s,
+            sweeps=self.sweeps,
+            order=self.order,
+            darks=self.darks,
+            flats_before=self.flats_before,
+            flats_after=self.flats_after,
+            flats_shift_mm=beamline.flats_shift_mm,
+        )

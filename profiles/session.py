@@ -1,0 +1,132 @@
+"""A session: the one RunEngine of a run folder, its devices, its log, and what it owes the past.
+
+``epics`` reads its environment when it is first imported, so `open_session` must come before
+any import of ophyd devices, and a process can have one session only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from voltomo.profiles.beamline_file import BeamlineFile
+from voltomo.runtime.append_log import AppendLog
+from voltomo.runtime.locks import FileLock
+from voltomo.runtime.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from bluesky import RunEngine
+
+    from voltomo.devices.beamline import Beamline
+    from voltomo.records.run_log import RunLog
+
+
+@dataclass
+class Session:
+    """What a scientist types against; `close` gives the beamline back.
+
+    Attributes
+    ----------
+    RE : RunEngine
+        Writes every document to the run log.
+    beamline : Beamline
+        The devices.
+    file : BeamlineFile
+        What they were made from.
+    closed : list of str
+        Runs of dead sessions that were closed when this one opened.
+    """
+
+    folder: RunFolder
+    file: BeamlineFile
+    RE: RunEngine
+    beamline: Beamline
+    run_log: RunLog
+    closed: list[str]
+    resources: ExitStack
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Start-document entries that every scan of this session carries."""
+        source = "twin" if self.file.virtual else "beamline"
+        if self.file.twin.get("camera", {}).get("source") == "replay":
+            source = "replay"
+        return {
+            "source": source,
+            "energy_keV": self.file.energy_keV,
+            "beamline": {"name": self.file.name, "source_name": self.file.source_name},
+        }
+
+    def close(self) -> None:
+        """Give the beamline back."""
+        self.resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_session(
+    folder: RunFolder, file: BeamlineFile, *, timeout_s: float = 10.0
+) -> Session:
+    """Connect to the running services and take the beamline.
+
+    Raises
+    ------
+    FileNotFoundError
+        Nothing was started in this run folder.
+    Held
+        Another session has the beamline.
+    RuntimeError
+        EPICS was imported already, with other settings.
+    """
+    addresses = folder.addresses()
+    environment = addresses.client_environment()
+    loaded = {"epics", "aioca", "p4p"} & set(sys.modules)
+    if loaded and any(
+        os.environ.get(key) != value for key, value in environment.items()
+    ):
+        raise RuntimeError(
+            f"{', '.join(sorted(loaded))} was imported before the session was opened, with other "
+            "addresses; start a new Python and open the session first"
+        )
+    os.environ.update(environment)
+    resources = ExitStack()
+    try:
+        resources.enter_context(FileLock(folder.beamline_lock, "voltomo session"))
+        return _connect(folder, file, addresses.prefix, resources, timeout_s)
+    except BaseException:
+        resources.close()
+        raise
+
+
+def _connect(
+    folder: RunFolder,
+    file: BeamlineFile,
+    prefix: str,
+    resources: ExitStack,
+    timeout_s: float,
+) -> Session:
+    from bluesky import RunEngine
+
+    from voltomo.devices.beamline import connect_beamline
+    from voltomo.records.closing import close_abandoned
+    from voltomo.records.run_log import RunLog
+
+    with AppendLog(folder.run_log) as log:
+        closed = close_abandoned(log)
+    run_log = RunLog(folder.run_log)
+    resources.callback(run_log.close)
+    beamline = connect_beamline(prefix, timeout_s=timeout_s)
+    engine = RunEngine({})
+    engine.subscribe(run_log)
+    beamline.lease.engine_running = lambda: str(engine.state) == "running"
+    beamline.lease.on_settlement = lambda settlement: run_log.append_entry(
+        "settlement", settlement.model_dump(mode="json")
+    )
+    return Session(folder, file, engine, beamline, run_log, closed, resources)
