@@ -1,0 +1,134 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="voltomo",
+    help="Operando X-ray imaging of batteries: scan, see, and know every gray.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Beamline = Annotated[
+    str, typer.Option("--beamline", "-b", help="Name of a shipped beamline, or its file.")
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--run-folder", help="Run folder; else $VOLTOMO_RUN_FOLDER, else .voltomo here."),
+]
+
+
+@app.command()
+def up(
+    beamline: Beamline = "virtual",
+    run_folder: Folder = None,
+    first_port: Annotated[
+        int | None, typer.Option(help="First of 40 ports on 127.0.0.1; any free block if not given.")
+    ] = None,
+) -> None:
+    """Start the services of a beamline and keep them until Ctrl-C."""
+    from voltomo.cli.up import run_up
+
+    run_up(beamline, run_folder, first_port)
+
+
+@app.command()
+def down(run_folder: Folder = None) -> None:
+    """Stop whatever still runs in a run folder, the beam first."""
+    from voltomo.cli.down import run_down
+
+    run_down(run_folder)
+
+
+@app.command()
+def status(run_folder: Folder = None) -> None:
+    """Say which services run, and where."""
+    from voltomo.cli.status import run_status
+
+    run_status(run_folder)
+
+
+@app.command()
+def scan(
+    file: Annotated[Path, typer.Argument(help="Scan file (YAML).")],
+    beamline: Beamline = "virtual",
+    run_folder: Folder = None,
+) -> None:
+    """Run one tomography on services that are up, and export it."""
+    from voltomo.cli.scan import run_scan
+
+    run_scan(file, beamline, run_folder)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="NXtomo or DataExchange file.")],
+    axis: Annotated[
+        float | None, typer.Option(help="Column of the rotation axis; else from 0/180° pairs.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Where file and report go.")] = Path("replay-output"),
+    rate: Annotated[float, typer.Option(help="Frames a second.")] = 25.0,
+) -> None:
+    """Play recorded projections through devices, plan, live slice and export. No dose."""
+    from voltomo.cli.replay import run_replay
+
+    run_replay(file, axis, output, rate)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Where files and reports go.")] = Path("demo-output"),
+    seed: Annotated[int, typer.Option(help="Seed of the virtual sample and beamline.")] = 1,
+) -> None:
+    """Scan a virtual cell, watch it live, replay what was recorded, and sum up."""
+    from voltomo.cli.demo import run_demo
+
+    run_demo(output, seed)
+
+
+@app.command()
+def export(
+    uid: Annotated[str, typer.Argument(help="Start of a run's uid; 'last' for the last run.")] = "last",
+    run_folder: Folder = None,
+) -> None:
+    """Make NXtomo file and report of a run from the logs, also of an aborted one."""
+    from voltomo.cli.export import run_export
+
+    run_export(uid, run_folder)
+
+
+@app.command()
+def shell(beamline: Beamline = "virtual", run_folder: Folder = None) -> None:
+    """IPython with RE, devices and plans; starts a virtual beamline if none is up."""
+    from voltomo.cli.shell import run_shell
+
+    run_shell(beamline, run_folder)
+
+
+@app.command()
+def warmup() -> None:
+    """Compile the numerical kernels, so that the first scan does not wait for them."""
+    from voltomo.cli.warmup import run_warmup
+
+    run_warmup()
+
+
+def main() -> None:
+    """Entry point: errors that a person can act on are shown as sentences, not as tracebacks."""
+    from voltomo.cli.errors import sentences
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    with sentences():
+        app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

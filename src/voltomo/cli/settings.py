@@ -1,0 +1,64 @@
+"""Settings of the services, checked by their own models before anything starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from voltomo.profiles.beamline_file import BeamlineFile
+from voltomo.profiles.yaml_file import FileRefused
+
+
+def check_settings(file: BeamlineFile) -> dict[str, Any]:
+    """Sections of ``settings.json`` for a beamline.
+
+    Raises
+    ------
+    FileRefused
+        A setting is unknown to its service or out of range; all of them are listed.
+    """
+    from voltomo.dose.guard_settings import GuardSettings
+    from voltomo.live.settings import LiveSettings
+    from voltomo.twin.settings import TwinSettings
+
+    camera = {
+        "rows": file.rows,
+        "columns": file.columns,
+        "pixel_um": file.pixel_um,
+        "axis_column": file.axis_column,
+    }
+    source = file.twin.get("camera", {}).get("source", "phantom") if file.virtual else "beamline"
+    guard: dict[str, Any] = {
+        "prefix": file.prefix,
+        "samples": [sample.model_dump() for sample in file.samples],
+        "energy_keV": file.energy_keV,
+        "source": "twin" if source == "phantom" else source,
+        **file.guard,
+    }
+    twin: dict[str, Any] = {
+        "prefix": file.prefix,
+        "energy_keV": file.energy_keV,
+        **file.twin,
+        "camera": {**camera, **file.twin.get("camera", {})},
+    }
+    live: dict[str, Any] = {"prefix": file.prefix, **file.live}
+    mistakes: list[str] = []
+    checked: dict[str, Any] = {}
+    sections: list[tuple[str, type[BaseModel], dict[str, Any]]] = [
+        ("guard", GuardSettings, guard),
+        ("live", LiveSettings, live),
+    ]
+    if file.virtual:
+        sections.append(("twin", TwinSettings, twin))
+    for name, model, values in sections:
+        try:
+            checked[name] = model.model_validate(values).model_dump(mode="json")
+        except ValidationError as error:
+            mistakes += [
+                f"{name}.{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+                for detail in error.errors()
+            ]
+    if mistakes:
+        raise FileRefused("\n".join(mistakes) + f"\n{len(mistakes)} mistake(s); nothing was started")
+    return checked

@@ -1,0 +1,52 @@
+"""``voltomo up``: the supervisor in the foreground."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from voltomo.cli.supervisor import Supervisor
+from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
+from voltomo.runtime.run_folder import RunFolder
+
+
+def make_supervisor(
+    folder: RunFolder, file: BeamlineFile, first_port: int | None = None
+) -> Supervisor:
+    """A supervisor for a beamline, not yet started; bad settings are refused here."""
+    from voltomo.cli.settings import check_settings
+
+    settings: dict[str, Any] = check_settings(file)
+
+    def make_world(run: RunFolder) -> None:
+        from voltomo.twin.world import World
+
+        World.create(run.world, seed=int(file.twin.get("seed", 1)))
+
+    return Supervisor(
+        folder,
+        settings,
+        virtual=file.virtual,
+        first_port=first_port,
+        prefix=file.prefix,
+        make_world=make_world if file.virtual else None,
+    )
+
+
+def run_up(beamline: str, run_folder: Path | None, first_port: int | None) -> None:
+    """Start everything, say where it is, and wait for Ctrl-C, SIGTERM or a closed terminal."""
+    folder = RunFolder.locate(run_folder)
+    supervisor = make_supervisor(folder, load_beamline(beamline), first_port)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    typer.echo(f"starting the beamline {beamline!r} in {folder.root}")
+    with supervisor:
+        typer.echo(f"ready; page http://127.0.0.1:{supervisor.addresses.page}/ ; Ctrl-C ends it")
+        stop.wait()
+        typer.echo("stopping, the beam first")
+    typer.echo("everything has ended")

@@ -1,0 +1,120 @@
+"""The page: read-only, on loopback. It may be slow, restarted or absent; a scan does not notice."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from voltomo.live.page_feed import Feed, gather_runs, gather_slices, gather_values
+from voltomo.live.settings import LiveSettings
+from voltomo.runtime.run_folder import RunFolder
+from voltomo.runtime.service import die_with_parent
+
+_STATIC = Path(__file__).parent / "static"
+_PACE_S = 0.1
+_POLICY = "default-src 'self'; connect-src 'self' ws://127.0.0.1:* ws://localhost:*"
+
+
+def make_app(feed: Feed, prefix: str, run_log: Path) -> Starlette:
+    """The application: ``/`` the page, ``/state`` all values as JSON, ``/live`` a websocket."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await gather_values(feed, prefix)
+        slices = await gather_slices(feed, prefix)
+        runs = asyncio.create_task(gather_runs(feed, run_log))
+        yield
+        runs.cancel()
+        slices[1].close()
+
+    async def index(_: Request) -> Response:
+        return FileResponse(
+            _STATIC / "page.html", headers={"Content-Security-Policy": _POLICY}
+        )
+
+    async def icon(_: Request) -> Response:
+        return FileResponse(_STATIC / "icon.svg")
+
+    async def state(_: Request) -> Response:
+        return JSONResponse(feed.values)
+
+    return Starlette(
+        routes=[
+            Route("/", index),
+            Route("/favicon.ico", icon),
+            Route("/state", state),
+            WebSocketRoute("/live", lambda socket: _serve(socket, feed)),
+            Mount("/static", StaticFiles(directory=_STATIC)),
+        ],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+        ],
+        lifespan=lifespan,
+    )
+
+
+async def _serve(socket: WebSocket, feed: Feed) -> None:
+    """Send values and slices at the viewer's own pace: it asks for the next when it has drawn."""
+    origin = socket.headers.get("origin", "")
+    if origin and origin.split("//")[-1] != socket.headers.get("host"):
+        await socket.close(1008)
+        return
+    await socket.accept()
+    shown = -1
+    try:
+        while True:
+            await socket.send_text(feed.message())
+            if feed.picture and feed.picture_number != shown:
+                shown = feed.picture_number
+                await socket.send_bytes(feed.picture)
+            await socket.receive_text()
+            async with feed.changed:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(feed.changed.wait(), 1.0)
+            await asyncio.sleep(_PACE_S)
+    except WebSocketDisconnect:
+        return
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run-folder", type=Path, required=True)
+    folder = RunFolder(parser.parse_args().run_folder)
+    die_with_parent()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    settings = LiveSettings.model_validate(
+        json.loads(folder.settings.read_text())["live"]
+    )
+    port = folder.addresses().page
+    if port is None:
+        raise SystemExit("the run folder gives the page no port")
+    app = make_app(Feed(), settings.prefix, folder.run_log)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""What the run log says of the run that goes on: start, latches, files, stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from pydantic import ValidationError
+
+from voltomo.model.scan_spec import ScanSpec
+from voltomo.model.trigger_source import TriggerChunk
+from voltomo.runtime.append_log import LogReader
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A tomography began."""
+
+    uid: str
+    spec: ScanSpec
+
+
+@dataclass(frozen=True)
+class FileOpened:
+    """Frames of a block go to this file."""
+
+    block: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class RunStopped:
+    """The run has ended, with this status."""
+
+    uid: str
+    exit_status: str
+
+
+RunEvent = RunStarted | FileOpened | TriggerChunk | RunStopped
+
+
+class RunFollower:
+    """Turns new entries of a run log into events; runs without a scan spec are passed over.
+
+    Parameters
+    ----------
+    path : Path
+        The run log; it may not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._reader = LogReader(path)
+        self._uid: str | None = None
+        self._descriptors: dict[str, str] = {}
+
+    def poll(self) -> list[RunEvent]:
+        """Events since the last call. At the first call all of the log: only the last run counts."""
+        events: list[RunEvent] = []
+        for entry in self._reader.poll():
+            if entry.kind != "document":
+                continue
+            events += self._document(entry.data["name"], entry.data["doc"])
+        return events
+
+    def _document(self, name: str, doc: dict[str, Any]) -> list[RunEvent]:
+        if name == "start":
+            return self._start(doc)
+        if self._uid is None:
+            return []
+        if name == "descriptor":
+            self._descriptors[doc["uid"]] = doc["name"]
+        elif name == "stream_resource":
+            path = Path(unquote(urlparse(doc["uri"]).path))
+            return [FileOpened(str(doc["parameters"].get("block", "")), path)]
+        elif (
+            name == "event_page"
+            and self._descriptors.get(doc["descriptor"]) == "triggers"
+        ):
+            return list(self.latches(doc["data"]))
+        elif name == "event" and self._descriptors.get(doc["descriptor"]) == "triggers":
+            columns = {key: [value] for key, value in doc["data"].items()}
+            return list(self.latches(columns))
+        elif name == "stop":
+            uid, self._uid = self._uid, None
+            return [RunStopped(uid, doc["exit_status"])]
+        return []
+
+    def _start(self, doc: dict[str, Any]) -> list[RunEvent]:
+        try:
+            spec = ScanSpec.model_validate(doc.get("scan_spec"))
+        except ValidationError:
+            self._uid = None
+            return []
+        self._uid = str(doc["uid"])
+        self._descriptors = {}
+        return [RunStarted(self._uid, spec)]
+
+    @staticmethod
+    def latches(data: dict[str, list[float]]) -> list[TriggerChunk]:
+        """Chunks of consecutive indices from the columns of an event page."""
+        chunks: list[TriggerChunk] = []
+        index = [int(value) for value in data["trigger_index"]]
+        start = 0
+        for place in range(1, len(index) + 1):
+            if place == len(index) or index[place] != index[place - 1] + 1:
+                part = slice(start, place)
+                chunks.append(
+                    TriggerChunk(
+                        index[start],
+                        data["trigger_angle_deg"][part],
+                        data["trigger_time_s"][part],
+                    )
+                )
+                start = place
+        return chunks

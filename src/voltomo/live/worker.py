@@ -1,0 +1,240 @@
+"""The live worker: frames by PVA, latches by CA, slices out by PVA, verdicts out by CA."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from voltomo.live.engine import Engine, Progress, StreamedFrame
+from voltomo.live.live_slice import SliceState
+from voltomo.live.settings import LiveSettings
+from voltomo.model.scan_spec import ScanSpec
+from voltomo.model.trigger_source import TriggerChunk
+from voltomo.runtime.run_folder import RunFolder
+from voltomo.runtime.service import die_with_parent, stop_on_signals
+
+_LONG = 16384
+_STATES = ("Idle", "Live", "Filling", "Done")
+
+log = logging.getLogger(__name__)
+
+
+class Records:
+    """The worker's PVs on Channel Access."""
+
+    def __init__(self, prefix: str, engine_orders: WorkerOrders) -> None:
+        from softioc import builder
+
+        builder.SetDeviceName(f"{prefix}Live")
+        self.command = builder.longStringOut(
+            "Command", length=_LONG, always_update=True, on_update=engine_orders.command
+        )
+        self.height = builder.longOut(
+            "Height",
+            initial_value=-1,
+            always_update=True,
+            on_update=engine_orders.height,
+        )
+        self.verdicts = builder.longStringIn(
+            "Verdicts", length=_LONG, initial_value="{}"
+        )
+        self.uid = builder.longStringIn("ScanUid", length=256)
+        self.state = builder.mbbIn("State", *_STATES)
+        self.numbers = {
+            name: builder.aIn(name, initial_value=0.0, PREC=3)
+            for name in (
+                "LostFrames",
+                "Transmission",
+                "SNR",
+                "LatencyP50",
+                "LatencyP99",
+            )
+        }
+        self.counts = {
+            name: builder.longIn(name, initial_value=0)
+            for name in ("FramesIn", "FramesProcessed", "LastTrigger")
+        }
+
+    def show(self, progress: Progress) -> None:
+        """Write all PVs."""
+        self.uid.set(progress.scan_uid)
+        self.state.set(_STATES.index(progress.state))
+        self.numbers["LostFrames"].set(progress.lost)
+        self.numbers["LatencyP50"].set(progress.latency_p50_ms)
+        self.numbers["LatencyP99"].set(progress.latency_p99_ms)
+        self.counts["FramesIn"].set(progress.frames_in)
+        self.counts["FramesProcessed"].set(progress.frames_processed)
+        self.counts["LastTrigger"].set(progress.last_trigger)
+        for verdict in progress.verdicts:
+            name = {"mean_transmission": "Transmission", "snr": "SNR"}.get(
+                verdict.metric
+            )
+            if name is not None and verdict.value is not None:
+                self.numbers[name].set(verdict.value)
+        self.verdicts.set(
+            json.dumps(
+                {
+                    "scan_uid": progress.scan_uid,
+                    "verdicts": [v.model_dump() for v in progress.verdicts],
+                }
+            )
+        )
+
+
+class WorkerOrders:
+    """Turns puts to the worker's PVs into orders for its engine."""
+
+    def __init__(self) -> None:
+        self.engine: Engine | None = None
+
+    def command(self, text: str) -> None:
+        """``{"op": "start", "uid", "scan_spec"}``; nonsense is refused in the log."""
+        try:
+            order = json.loads(text)
+            if order.get("op") == "start" and self.engine is not None:
+                spec = ScanSpec.model_validate(order["scan_spec"])
+                self.engine.begin(str(order["uid"]), spec)
+        except (ValueError, KeyError, AttributeError) as error:
+            log.warning("an order that cannot be understood was ignored: %s", error)
+
+    def height(self, row: int) -> None:
+        """Show another height."""
+        if self.engine is not None and row >= 0:
+            self.engine.move_to(int(row))
+
+
+def parse_chunk(values: Any) -> TriggerChunk | None:
+    """A chunk from the flat waveform [first, n, angles, times]; None where it holds nothing."""
+    if len(values) < 2 or int(values[1]) <= 0:
+        return None
+    first, count = int(values[0]), int(values[1])
+    if len(values) < 2 + 2 * count:
+        return None
+    return TriggerChunk(first, values[2 : 2 + count], values[2 + count : 2 + 2 * count])
+
+
+class SliceServer:
+    """Serves the slice as an NTNDArray."""
+
+    def __init__(self, name: str) -> None:
+        import numpy as np
+        from p4p.nt import NTNDArray
+        from p4p.server import Server
+        from p4p.server.thread import SharedPV
+
+        self._type = NTNDArray()
+        self._pv = SharedPV()
+        self._pv.open(self._type.wrap(np.zeros((2, 2), np.float32)))
+        self._server = Server(providers=[{name: self._pv}])
+
+    def post(self, uid: str, state: SliceState) -> None:
+        """Publish a slice; ``uniqueId`` is the highest trigger index in it."""
+        value = self._type.wrap(state.image, timestamp=time.time())
+        value["uniqueId"] = state.last_trigger
+        value["attribute"] = [
+            {"name": name, "value": content}
+            for name, content in (
+                ("scan_uid", uid),
+                ("frames", state.frames),
+                ("row", state.row),
+                ("sweep", state.sweep),
+            )
+        ]
+        self._pv.post(value)
+
+    def stop(self) -> None:
+        """End serving."""
+        self._server.stop()
+
+
+def _subscribe_frames(name: str, engine: Engine) -> Any:
+    """Monitor of the camera's frames, with a queue, from whenever the camera is there."""
+    from p4p.client.thread import Context
+
+    context = Context("pva", nt=False)
+
+    def arrived(value: Any) -> None:
+        if isinstance(value, Exception):
+            return
+        sizes = [int(dimension["size"]) for dimension in value["dimension"]]
+        stamp = value["dataTimeStamp"]
+        engine.offer(
+            StreamedFrame(
+                image=value["value"].reshape(sizes[::-1]),
+                stamp_s=stamp["secondsPastEpoch"] + stamp["nanoseconds"] * 1e-9,
+                arrived_s=time.monotonic(),
+            )
+        )
+
+    monitor = context.monitor(
+        name, arrived, request="record[queueSize=64]field()", notify_disconnect=False
+    )
+    return context, monitor
+
+
+async def _subscribe_chunks(name: str, engine: Engine) -> Any:
+    import aioca
+
+    def latched(values: Any) -> None:
+        chunk = parse_chunk(values)
+        if chunk is not None:
+            engine.latch(chunk)
+
+    return aioca.camonitor(name, latched, all_updates=True)
+
+
+def main() -> None:
+    """Run the worker until it is told to stop."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run-folder", type=Path, required=True)
+    folder = RunFolder(parser.parse_args().run_folder)
+    die_with_parent()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    settings = LiveSettings.model_validate(
+        json.loads(folder.settings.read_text())["live"]
+    )
+
+    from softioc import asyncio_dispatcher, builder, softioc
+
+    from voltomo.analysis.warmup import warm_up
+
+    warm_up()
+    dispatcher = asyncio_dispatcher.AsyncioDispatcher()
+    orders = WorkerOrders()
+    records = Records(settings.prefix, orders)
+    builder.LoadDatabase()
+    softioc.iocInit(dispatcher, enable_pva=False)
+    server = SliceServer(f"{settings.prefix}Live:Slice")
+    engine = Engine(settings, folder.run_log, server.post, records.show)
+    orders.engine = engine
+    subscription = _subscribe_frames(f"{settings.prefix}Cam:Pva1:Image", engine)
+    asyncio.run_coroutine_threadsafe(
+        _subscribe_chunks(f"{settings.prefix}Trigger:Chunk", engine), dispatcher.loop
+    ).result()
+    thread = threading.Thread(target=engine.run, name="engine")
+    stopping = stop_on_signals(engine.stop)
+    thread.start()
+    while not stopping.wait(0.5):
+        if not thread.is_alive():
+            log.error(
+                "the engine has ended by an error; the supervisor starts the worker again"
+            )
+            os._exit(1)
+    thread.join(1.0)
+    subscription[1].close()
+    server.stop()
+    # EPICS base runs its own threads, which do not end; everything of ours is down.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
