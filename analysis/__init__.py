@@ -1,0 +1,1 @@
+"""Numerics: normalise, filter, back-project, measure. Arrays in, arrays out."""

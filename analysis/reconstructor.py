@@ -1,0 +1,108 @@
+"""What every reconstruction backend offers, whatever its method.
+
+One convention for all of them: parallel beam; pixel centres at integers; a point (x, y) of
+the slice projects to ``u = axis + x cos(angle) + y sin(angle)``; in the slice
+``x = column - (N - 1) / 2`` and ``y = row - (N - 1) / 2``; values are attenuation per pixel.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class SliceGeometry(Protocol):
+    """The part of `voltomo.model.geometry.Geometry` that a reconstruction needs."""
+
+    @property
+    def columns(self) -> int: ...
+    @property
+    def axis(self) -> float: ...
+    @property
+    def roll_deg(self) -> float: ...
+    @property
+    def tilt_deg(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a backend can do; ask before relying on it.
+
+    Attributes
+    ----------
+    name : str
+        Name of the backend for reports.
+    grows : bool
+        `recon` may be called between two `add`, at any number of views.
+    any_order : bool
+        Views may come in any order and at any angle, without being announced.
+    largest_tilt_deg : float
+        Largest `tilt_deg` of the geometry (0 = tomography only).
+    """
+
+    name: str
+    grows: bool
+    any_order: bool
+    largest_tilt_deg: float
+
+
+class Reconstructor(Protocol):
+    """Turns projections into a slice: `prepare`, then `add` views, and `recon` when wanted."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this backend can do."""
+        ...
+
+    @property
+    def memory_promise_bytes(self) -> int:
+        """Upper bound of the memory held between calls, known after `prepare`."""
+        ...
+
+    def prepare(
+        self, geometry: SliceGeometry, angles_deg: ArrayLike | None = None, size: int | None = None
+    ) -> None:
+        """Start an empty slice.
+
+        Parameters
+        ----------
+        geometry : SliceGeometry
+            Detector columns, rotation axis, roll and tilt.
+        angles_deg : array_like (views,), optional
+            The angles to come, for backends that must know them (`capabilities.any_order`).
+        size : int, optional
+            N of the N x N slice; the number of columns by default.
+
+        Raises
+        ------
+        ValueError
+            If the backend cannot serve the geometry.
+        """
+        ...
+
+    def add(
+        self, projection: NDArray[np.float32], angle_deg: float, weight_rad: float | None = None
+    ) -> None:
+        """Add one view.
+
+        Parameters
+        ----------
+        projection : float32 (columns,)
+            Line integrals along the detector row of the slice.
+        angle_deg : float
+            Angle at mid-exposure.
+        weight_rad : float, optional
+            Arc of the half turn that this view stands for (`weights.angular_weights`).
+            By default all views get an equal share. A slice uses one way or the other.
+
+        Raises
+        ------
+        ValueError
+            If the row has the wrong length or values that are not finite.
+        """
+        ...
+
+    def recon(self) -> NDArray[np.float32]:
+        """Return the slice of all views so far, float32 (N, N), attenuation per pixel."""
+        ...

@@ -1,0 +1,52 @@
+"""The few functions of scipy that the numerics use, with their types, which scipy lacks."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import scipy.fft  # pyright: ignore[reportMissingTypeStubs]
+import scipy.interpolate  # pyright: ignore[reportMissingTypeStubs]
+import scipy.ndimage  # pyright: ignore[reportMissingTypeStubs]
+from numpy.typing import NDArray
+
+_fft = cast(Any, scipy.fft)
+_interpolate = cast(Any, scipy.interpolate)
+_ndimage = cast(Any, scipy.ndimage)
+
+# A spline of rows: its value, or a derivative of it, at the given columns.
+Spline = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
+
+
+def fast_length(length: int) -> int:
+    """Smallest length, not below `length`, for which a complex transform is fast."""
+    return int(_fft.next_fast_len(length))
+
+
+def fft_rows(rows: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Transform along the last axis; `rows` may be overwritten."""
+    return _fft.fft(rows, axis=-1, overwrite_x=True)
+
+
+def ifft_rows(rows: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Inverse transform along the last axis; `rows` may be overwritten."""
+    return _fft.ifft(rows, axis=-1, overwrite_x=True)
+
+
+def rfft_rows(rows: NDArray[np.float64], length: int) -> NDArray[np.complex128]:
+    """Transform of real rows, padded with zeros to `length`."""
+    return _fft.rfft(rows, length, axis=-1)
+
+
+def irfft_rows(spectrum: NDArray[np.complex128], length: int) -> NDArray[np.float64]:
+    """Inverse of `rfft_rows`."""
+    return _fft.irfft(spectrum, length, axis=-1)
+
+
+def smooth_rows(rows: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    """Gaussian smoothing along the last axis."""
+    return _ndimage.gaussian_filter1d(rows, sigma, axis=-1)
+
+
+def spline_rows(rows: NDArray[np.float64]) -> Spline:
+    """Cubic spline through rows (rows, columns), as a function of the column."""
+    return _interpolate.CubicSpline(np.arange(rows.shape[-1]), rows, axis=-1)
