@@ -50,9 +50,7 @@ CUSP = (-0.03, -0.01, -0.003, -0.0006, 0.0006, 0.003, 0.01, 0.03)
 EDGE_MARGIN = 3e-3
 ELECTRON_REST_KEV = 510.998950
 KEV_ANGSTROM = 12.398419843320026
-DEFAULT_TARGET = (
-    Path(__file__).parent.parent / "src" / "voltomo" / "dose" / "cross_sections.csv"
-)
+DEFAULT_TARGET = Path(__file__).parent.parent / "src" / "voltomo" / "dose" / "cross_sections.csv"
 
 K_LINES = range(-29, 0)
 L_LINES = range(-113, -29)
@@ -61,12 +59,8 @@ M_LINES = range(-219, -113)
 
 def edges_keV(element: str) -> list[float]:
     """Energy of the last row below each absorption edge inside the table's range, ascending."""
-    listed = sorted(
-        {edge.energy / 1000 for edge in xraydb.xray_edges(element).values()}
-    )
-    inside = [
-        e for e in listed if LOWEST_KEV + SEARCH_KEV < e < HIGHEST_KEV - SEARCH_KEV
-    ]
+    listed = sorted({edge.energy / 1000 for edge in xraydb.xray_edges(element).values()})
+    inside = [e for e in listed if LOWEST_KEV + SEARCH_KEV < e < HIGHEST_KEV - SEARCH_KEV]
     return [step_of_absorption_keV(element, edge) for edge in inside]
 
 
@@ -81,9 +75,7 @@ def step_of_absorption_keV(element: str, listed_keV: float) -> float:
 def energy_grid_keV(element: str) -> np.ndarray:
     """Log-spaced energies, with both sides of every edge and its neighbourhood."""
     decades = np.log10(HIGHEST_KEV / LOWEST_KEV)
-    grid = set(
-        np.geomspace(LOWEST_KEV, HIGHEST_KEV, round(decades * POINTS_PER_DECADE) + 1)
-    )
+    grid = set(np.geomspace(LOWEST_KEV, HIGHEST_KEV, round(decades * POINTS_PER_DECADE) + 1))
     for edge in edges_keV(element):
         grid |= {edge, edge + STEP_KEV} | {edge * (1 + near) for near in CUSP}
     energies = np.unique(np.round(sorted(grid), 4))
@@ -119,9 +111,7 @@ def fluorescence_fraction(number: int, edges: list[float], energy_keV: float) ->
     energy = away_from_edges_keV(edges, energy_keV)
     lines = (*K_LINES, *L_LINES, *M_LINES)
     escaped = sum(line_energy_per_photon(number, line, energy) for line in lines)
-    if (
-        escaped == 0.0
-    ):  # the lightest have no lines, and Kissel's data for them end below 100 keV
+    if escaped == 0.0:  # the lightest have no lines, and Kissel's data for them end below 100 keV
         return 0.0
     return escaped / (xraylib.CS_Photo_Total(number, energy) * energy)
 
@@ -158,10 +148,7 @@ def rows_of(element: str) -> list[str]:
     rows: list[str] = []
     for i, energy in enumerate(energies):
         recoil = incoherent[i] * compton_fraction(number, float(energy))
-        escape = (
-            photo[i] * (1 - fluorescence_fraction(number, edges, float(energy)))
-            + recoil
-        )
+        escape = photo[i] * (1 - fluorescence_fraction(number, edges, float(energy))) + recoil
         rows.append(
             f"{element},{energy:.4f},{total[i]:.5g},{escape:.5g},{photo[i] + recoil:.5g},{f1[i]:.5g}"
         )
@@ -186,18 +173,14 @@ element,energy_keV,mu_total_cm2_per_g,mu_en_escape_cm2_per_g,mu_en_local_cm2_per
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Make the shipped table of cross-sections."
-    )
+    parser = argparse.ArgumentParser(description="Make the shipped table of cross-sections.")
     parser.add_argument("target", nargs="?", type=Path, default=DEFAULT_TARGET)
     target: Path = parser.parse_args().target
     lines = header()
     for element in ELEMENTS:
         lines += rows_of(element)
     target.write_text("\n".join(lines) + "\n", encoding="ascii")
-    sys.stdout.write(
-        f"{target}: {len(lines)} lines, {target.stat().st_size / 1000:.0f} kB\n"
-    )
+    sys.stdout.write(f"{target}: {len(lines)} lines, {target.stat().st_size / 1000:.0f} kB\n")
 
 
 if __name__ == "__main__":

@@ -128,14 +128,8 @@ def mass_energy_absorption(
     coefficient = np.zeros_like(ln_energy)
     for symbol, fraction in material.mass_fractions:
         element = _table()[symbol]
-        column = (
-            element.ln_mu_en_escape
-            if fluorescence == "escapes"
-            else element.ln_mu_en_local
-        )
-        coefficient += fraction * np.exp(
-            np.interp(ln_energy, element.ln_energy_keV, column)
-        )
+        column = element.ln_mu_en_escape if fluorescence == "escapes" else element.ln_mu_en_local
+        coefficient += fraction * np.exp(np.interp(ln_energy, element.ln_energy_keV, column))
     return _as_given(energy_keV, coefficient)
 
 
@@ -170,12 +164,7 @@ def refraction_delta(material: Material, energy_keV: Energy) -> Energy:
         electrons_mol_per_g += fraction / ATOMIC_WEIGHT_g_mol[symbol] * f1
     electrons_per_cm3 = electrons_mol_per_g * material.density_g_cm3 * _AVOGADRO_per_mol
     wavelength_cm = _KEV_CM / np.exp(ln_energy)
-    delta = (
-        _CLASSICAL_ELECTRON_RADIUS_cm
-        * wavelength_cm**2
-        / (2 * math.pi)
-        * electrons_per_cm3
-    )
+    delta = _CLASSICAL_ELECTRON_RADIUS_cm * wavelength_cm**2 / (2 * math.pi) * electrons_per_cm3
     return _as_given(energy_keV, delta)
 
 
@@ -199,9 +188,7 @@ def _as_given(energy_keV: Energy, values: FloatArray) -> Energy:
 
 @cache
 def _table() -> dict[str, _Element]:
-    text = (
-        files("voltomo.dose").joinpath("cross_sections.csv").read_text(encoding="ascii")
-    )
+    text = files("voltomo.dose").joinpath("cross_sections.csv").read_text(encoding="ascii")
     rows: dict[str, list[list[float]]] = {}
     for line in text.splitlines():
         if line.startswith(("#", "element,")):
@@ -213,6 +200,4 @@ def _table() -> dict[str, _Element]:
 
 def _element(rows: FloatArray) -> _Element:
     energy_keV, total, escape, local, f1 = rows.T
-    return _Element(
-        np.log(energy_keV), np.log(total), np.log(escape), np.log(local), f1
-    )
+    return _Element(np.log(energy_keV), np.log(total), np.log(escape), np.log(local), f1)

@@ -52,9 +52,7 @@ class Layer:
     thickness_cm: float
 
     def __post_init__(self) -> None:
-        _require_not_negative(
-            f"thickness of {self.material.name} in cm", self.thickness_cm
-        )
+        _require_not_negative(f"thickness of {self.material.name} in cm", self.thickness_cm)
 
 
 def dose_per_fluence_Gy_cm2(
@@ -81,9 +79,7 @@ def dose_per_fluence_Gy_cm2(
     EnergyRangeError
         If the energy lies outside the table.
     """
-    coefficient_cm2_per_g = mass_energy_absorption(
-        material, float(energy_keV), fluorescence
-    )
+    coefficient_cm2_per_g = mass_energy_absorption(material, float(energy_keV), fluorescence)
     return energy_keV * JOULE_PER_KEV * coefficient_cm2_per_g * _GRAM_PER_KILOGRAM
 
 
@@ -119,14 +115,10 @@ def dose_rate_Gy_s(
         If the flux density is negative or not finite.
     """
     _require_not_negative("flux density in photons/(cm2 s)", flux_density_per_cm2_s)
-    return flux_density_per_cm2_s * dose_per_fluence_Gy_cm2(
-        material, energy_keV, fluorescence
-    )
+    return flux_density_per_cm2_s * dose_per_fluence_Gy_cm2(material, energy_keV, fluorescence)
 
 
-def slab_mean_factor(
-    material: Material, energy_keV: float, thickness_cm: float
-) -> float:
+def slab_mean_factor(material: Material, energy_keV: float, thickness_cm: float) -> float:
     """Mean dose over a slab as a part of the dose at its entrance, (1 - exp(-mu t)) / (mu t).
 
     Parameters
@@ -199,9 +191,7 @@ def layer_dose_rates_Gy_s(
     rates_Gy_s: list[float] = []
     for i, layer in enumerate(layers):
         arriving = flux_density_per_cm2_s * transmission(layers[:i], energy_keV)
-        entrance_Gy_s = dose_rate_Gy_s(
-            layer.material, energy_keV, arriving, fluorescence
-        )
+        entrance_Gy_s = dose_rate_Gy_s(layer.material, energy_keV, arriving, fluorescence)
         mean = slab_mean_factor(layer.material, energy_keV, layer.thickness_cm)
         rates_Gy_s.append(entrance_Gy_s * mean)
     return tuple(rates_Gy_s)
@@ -242,9 +232,7 @@ def absorbed_bound_Gy_s(
         If flux density or thickness are negative or not finite.
     """
     _require_not_negative("flux density in photons/(cm2 s)", flux_density_per_cm2_s)
-    mass_attenuation_cm2_per_g = (
-        mu_total(material, float(energy_keV)) / material.density_g_cm3
-    )
+    mass_attenuation_cm2_per_g = mu_total(material, float(energy_keV)) / material.density_g_cm3
     entrance_Gy_s = (
         flux_density_per_cm2_s
         * energy_keV
@@ -261,6 +249,4 @@ def _optical_depth(layer: Layer, energy_keV: float) -> float:
 
 def _require_not_negative(what: str, value: float) -> None:
     if not (math.isfinite(value) and value >= 0):
-        raise ValueError(
-            f"The {what} must be a finite number, zero or more; got {value!r}."
-        )
+        raise ValueError(f"The {what} must be a finite number, zero or more; got {value!r}.")

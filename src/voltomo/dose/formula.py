@@ -48,18 +48,14 @@ def parse_formula(formula: str) -> dict[str, float]:
     """
     text = "".join(formula.split())
     if not text:
-        raise FormulaError(
-            "An empty chemical formula was given; expected one such as 'LiCoO2'."
-        )
+        raise FormulaError("An empty chemical formula was given; expected one such as 'LiCoO2'.")
     groups: list[dict[str, float]] = [{}]
     brackets: list[str] = []
     position = 0
     while position < len(text):
         token = _TOKEN.match(text, position)
         if token is None:
-            raise _error(
-                formula, position, text, "expected an element symbol or a bracket"
-            )
+            raise _error(formula, position, text, "expected an element symbol or a bracket")
         symbol = token.group()
         position = token.end()
         if token["open"]:
@@ -77,9 +73,7 @@ def parse_formula(formula: str) -> dict[str, float]:
             group = groups.pop()
         else:
             if symbol not in ATOMIC_WEIGHT_g_mol:
-                raise _error(
-                    formula, token.start(), text, f"no cross-sections for {symbol!r}"
-                )
+                raise _error(formula, token.start(), text, f"no cross-sections for {symbol!r}")
             group = {symbol: 1.0}
         number = _COUNT.match(text, position)
         count = float(number.group()) if number else 1.0
@@ -89,9 +83,7 @@ def parse_formula(formula: str) -> dict[str, float]:
         for element, atoms in group.items():
             groups[-1][element] = groups[-1].get(element, 0.0) + atoms * count
     if brackets:
-        raise _error(
-            formula, len(text), text, f"the bracket {brackets[-1]!r} is never closed"
-        )
+        raise _error(formula, len(text), text, f"the bracket {brackets[-1]!r} is never closed")
     if not groups[0]:
         raise FormulaError(f"The chemical formula {formula!r} holds no element.")
     return groups[0]
@@ -116,6 +108,4 @@ def mass_fractions(formula: str) -> dict[str, float]:
 def _error(formula: str, position: int, text: str, why: str) -> FormulaError:
     rest = text[position:]
     where = f"at {rest!r}" if rest else "at its end"
-    return FormulaError(
-        f"The chemical formula {formula!r} cannot be read {where}: {why}."
-    )
+    return FormulaError(f"The chemical formula {formula!r} cannot be read {where}: {why}.")

@@ -66,14 +66,10 @@ class Material:
     def __post_init__(self) -> None:
         _require_positive(self.name, "density in g/cm3", self.density_g_cm3)
         if self.heat_capacity_J_per_g_K is not None:
-            _require_positive(
-                self.name, "heat capacity in J/(g K)", self.heat_capacity_J_per_g_K
-            )
+            _require_positive(self.name, "heat capacity in J/(g K)", self.heat_capacity_J_per_g_K)
         for element, fraction in self.mass_fractions:
             if element not in ATOMIC_WEIGHT_g_mol:
-                raise MaterialError(
-                    f"Material {self.name!r}: no cross-sections for {element!r}."
-                )
+                raise MaterialError(f"Material {self.name!r}: no cross-sections for {element!r}.")
             _require_positive(self.name, f"mass fraction of {element}", fraction)
         total = sum(fraction for _, fraction in self.mass_fractions)
         if abs(total - 1.0) > 1e-6:
@@ -127,9 +123,7 @@ def mixture(
         If there are no parts or a mass is not positive.
     """
     if not parts:
-        raise MaterialError(
-            f"Mixture {name!r} has no parts; expected at least one material."
-        )
+        raise MaterialError(f"Mixture {name!r} has no parts; expected at least one material.")
     for part, mass in parts.items():
         _require_positive(name, f"mass of {part.name}", mass)
     total = sum(parts.values())
@@ -138,15 +132,9 @@ def mixture(
         for element, fraction in part.mass_fractions:
             elements[element] = elements.get(element, 0.0) + fraction * mass / total
     if density_g_cm3 is None:
-        density_g_cm3 = total / sum(
-            mass / part.density_g_cm3 for part, mass in parts.items()
-        )
-    recipe = " + ".join(
-        f"{100 * mass / total:.4g} % {part.name}" for part, mass in parts.items()
-    )
-    return Material(
-        name, recipe, density_g_cm3, tuple(elements.items()), _mean_heat(parts)
-    )
+        density_g_cm3 = total / sum(mass / part.density_g_cm3 for part, mass in parts.items())
+    recipe = " + ".join(f"{100 * mass / total:.4g} % {part.name}" for part, mass in parts.items())
+    return Material(name, recipe, density_g_cm3, tuple(elements.items()), _mean_heat(parts))
 
 
 def material(name: str) -> Material:
@@ -164,9 +152,7 @@ def material(name: str) -> Material:
     close = difflib.get_close_matches(_key(name), known, n=3, cutoff=0.6)
     names = list(dict.fromkeys(known[key].name for key in close))
     hint = (
-        f"did you mean {' or '.join(names)}?"
-        if names
-        else f"known: {', '.join(material_names())}."
+        f"did you mean {' or '.join(names)}?" if names else f"known: {', '.join(material_names())}."
     )
     raise UnknownMaterialError(f"There is no material named {name!r}; {hint}")
 
@@ -295,6 +281,4 @@ def _mean_heat(parts: Mapping[Material, float]) -> float | None:
 
 def _require_positive(name: str, what: str, value: float) -> None:
     if not (math.isfinite(value) and value > 0):
-        raise MaterialError(
-            f"Material {name!r}: {what} must be above 0, got {value!r}."
-        )
+        raise MaterialError(f"Material {name!r}: {what} must be above 0, got {value!r}.")
