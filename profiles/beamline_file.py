@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from voltomo.model.names import SafeName
 from voltomo.model.sample import Sample
 from voltomo.profiles.yaml_file import FileRefused, load_yaml
+from voltomo.runtime.run_folder import RunFolder
 
 _SHIPPED = Path(__file__).parent
 
@@ -82,3 +83,18 @@ def find_beamline(name: str) -> Path:
 def load_beamline(name: str) -> BeamlineFile:
     """Read a beamline file; see `find_beamline` and `load_yaml` for what is refused."""
     return load_yaml(find_beamline(name), BeamlineFile)
+
+
+def running_beamline(folder: RunFolder) -> BeamlineFile:
+    """The beamline that the services of a run folder were started from.
+
+    Raises
+    ------
+    FileNotFoundError
+        Nothing was started there.
+    """
+    if not folder.beamline_file.exists():
+        raise FileNotFoundError(
+            f"no services have been started in {folder.root}; start them with 'voltomo up'"
+        )
+    return BeamlineFile.model_validate_json(folder.beamline_file.read_text())

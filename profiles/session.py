@@ -19,8 +19,8 @@ from voltomo.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from bluesky import RunEngine
-
     from voltomo.devices.beamline import Beamline
+
     from voltomo.records.run_log import RunLog
 
 
@@ -113,8 +113,8 @@ def _connect(
     timeout_s: float,
 ) -> Session:
     from bluesky import RunEngine
-
     from voltomo.devices.beamline import connect_beamline
+
     from voltomo.records.closing import close_abandoned
     from voltomo.records.run_log import RunLog
 

@@ -62,8 +62,9 @@ class Supervisor:
         Start of the block of ports; any free block if not given.
     prefix : str
         Prefix of all PVs.
-    make_world : callable, optional
-        Makes the twin's world before its processes start.
+    prepare : callable, optional
+        Writes what the processes need into the run folder (the twin's world, say) before they
+        start.
     """
 
     def __init__(
@@ -74,14 +75,14 @@ class Supervisor:
         virtual: bool = True,
         first_port: int | None = None,
         prefix: str = "VT:",
-        make_world: Callable[[RunFolder], object] | None = None,
+        prepare: Callable[[RunFolder], object] | None = None,
     ) -> None:
         self.folder = folder
         self._settings = settings
         self._virtual = virtual
         self._first_port = first_port
         self._prefix = prefix
-        self._make_world = make_world
+        self._prepare = prepare
         self._kept: dict[str, _Kept] = {}
         self._guard = threading.RLock()
         self._stopping = threading.Event()
@@ -113,8 +114,8 @@ class Supervisor:
             repeater = Repeater(self.addresses.ca_repeater)
             self._resources.callback(repeater.stop)
             write_json(self.folder.settings, self._settings)
-            if self._make_world is not None:
-                self._make_world(self.folder)
+            if self._prepare is not None:
+                self._prepare(self.folder)
             self.folder.write_addresses(self.addresses)
             identity = ProcessIdentity.of(os.getpid())
             if identity is not None:

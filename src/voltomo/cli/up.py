@@ -11,7 +11,7 @@ import typer
 
 from voltomo.cli.supervisor import Supervisor
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
-from voltomo.runtime.run_folder import RunFolder
+from voltomo.runtime.run_folder import RunFolder, write_json
 
 
 def make_supervisor(
@@ -22,10 +22,12 @@ def make_supervisor(
 
     settings: dict[str, Any] = check_settings(file)
 
-    def make_world(run: RunFolder) -> None:
-        from voltomo.twin.world import World
+    def prepare(run: RunFolder) -> None:
+        write_json(run.beamline_file, file.model_dump(mode="json"))
+        if file.virtual:
+            from voltomo.twin.world import World
 
-        World.create(run.world, seed=int(file.twin.get("seed", 1)))
+            World.create(run.world, seed=settings["twin"]["seed"])
 
     return Supervisor(
         folder,
@@ -33,7 +35,7 @@ def make_supervisor(
         virtual=file.virtual,
         first_port=first_port,
         prefix=file.prefix,
-        make_world=make_world if file.virtual else None,
+        prepare=prepare,
     )
 
 

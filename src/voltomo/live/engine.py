@@ -48,6 +48,7 @@ class Progress:
     scan_uid: str
     frames_in: int
     frames_processed: int
+    frames_streamed: int
     lost: int
     last_trigger: int
     latency_p50_ms: float
@@ -82,9 +83,7 @@ class Engine:
         self._on_slice = on_slice
         self._on_progress = on_progress
         self._stream: queue.Queue[StreamedFrame] = queue.Queue(settings.queue_frames)
-        self._orders: queue.SimpleQueue[TriggerChunk | RunStarted | int] = (
-            queue.SimpleQueue()
-        )
+        self._orders: queue.SimpleQueue[TriggerChunk | RunStarted | int] = queue.SimpleQueue()
         self._early: deque[StreamedFrame] = deque(maxlen=_EARLY)
         self._live: LiveSlice | None = None
         self._judge = Judge(settings)
@@ -202,9 +201,7 @@ class Engine:
         now = time.monotonic()
         if live is None or self._state not in ("Live", "Filling"):
             return
-        if self._state == "Live" and (
-            busy or now < self._next_fill_s or not self._overdue(live)
-        ):
+        if self._state == "Live" and (busy or now < self._next_fill_s or not self._overdue(live)):
             return
         self._next_fill_s = now + _FILL_EVERY_S
         used = fill(live, list(self._files.values()))
@@ -222,19 +219,14 @@ class Engine:
         if matcher.latched == 0:
             return 0
         newest = float(np.nanmax(matcher.time_s[: matcher.latched]))
-        return sum(
-            1 for index in live.wanted() if newest - matcher.time_s[index] > _OVERDUE_S
-        )
+        return sum(1 for index in live.wanted() if newest - matcher.time_s[index] > _OVERDUE_S)
 
     def _publish(self) -> None:
         live = self._live
         if live is None or not self._unpublished:
             return
         now = time.monotonic()
-        if (
-            now - self._unpublished[0] < self._settings.publish_s
-            and self._state == "Live"
-        ):
+        if now - self._unpublished[0] < self._settings.publish_s and self._state == "Live":
             return
         state = live.state()
         self._on_slice(live.scan_uid, state)
@@ -266,6 +258,7 @@ class Engine:
             scan_uid=live.scan_uid,
             frames_in=live.frames_in,
             frames_processed=live.frames_processed,
+            frames_streamed=live.frames_streamed,
             lost=self._lost(live),
             last_trigger=last_trigger,
             latency_p50_ms=self._latencies.percentile_ms(50),

@@ -50,9 +50,7 @@ def fill(live: LiveSlice, files: Sequence[Path], limit: int = 64) -> int:
             file.close()
 
 
-def _fill_from(
-    live: LiveSlice, files: list[FrameFile], wanted: set[int], limit: int
-) -> int:
+def _fill_from(live: LiveSlice, files: list[FrameFile], wanted: set[int], limit: int) -> int:
     if not files:
         return 0
     frames = Frames(

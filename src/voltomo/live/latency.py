@@ -19,11 +19,7 @@ class Latencies:
 
     def percentile_ms(self, percent: float) -> float:
         """A percentile in milliseconds; 0 before the first value."""
-        return (
-            float(np.percentile(list(self._values), percent)) * 1e3
-            if self._values
-            else 0.0
-        )
+        return float(np.percentile(list(self._values), percent)) * 1e3 if self._values else 0.0
 
     def clear(self) -> None:
         """Start anew."""

@@ -65,6 +65,7 @@ class LiveSlice:
         self._transmission: list[float] = []
         self.frames_in = 0
         self.frames_processed = 0
+        self.frames_streamed = 0
         self.refused = 0
 
     def latch(self, chunk: TriggerChunk) -> None:
@@ -90,6 +91,7 @@ class LiveSlice:
         matched = self.matcher.matched()
         for index, image in matched:
             self.use(index, image)
+        self.frames_streamed += len(matched)
         return len(matched)
 
     def use(self, index: int, image: Frame) -> None:
@@ -183,9 +185,7 @@ class LiveSlice:
         return (self._sums[kind][self.row] / self._counts[kind]).astype(np.float32)
 
     def _add(self, index: int) -> None:
-        integrals = line_integrals(
-            self._rows[index], self._field("flats"), self._field("darks")
-        )
+        integrals = line_integrals(self._rows[index], self._field("flats"), self._field("darks"))
         if row_fault(integrals) is not None:
             self.refused += 1
             return

@@ -22,6 +22,7 @@ Payload = TypeVar("Payload")
 _REFIT_EVERY = 32
 _PAIRS = 1024
 _WAITING = 512
+_PAUSE_OF_PERIOD = 1.5
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,7 @@ class Matcher(Generic[Payload]):
         self.angle_deg = np.full(total, np.nan)
         self.taken = np.zeros(total, dtype=bool)
         self.clock: ClockMap | None = None
-        self._period_s = np.concatenate(
-            [np.full(b.count, b.period_s) for b in self.blocks]
-        )
+        self._period_s = np.concatenate([np.full(b.count, b.period_s) for b in self.blocks])
         self._waiting: list[_Waiting[Payload]] = []
         self._pairs: list[tuple[float, float]] = []
         self._since_fit = 0
@@ -94,21 +93,27 @@ class Matcher(Generic[Payload]):
         return found
 
     def _prime(self) -> bool:
-        """Fix the clock by the priming train once all of it is there."""
+        """Fix the clock by the priming train, which stands alone: a pause lies on both sides."""
         priming = self.blocks[0]
         pulses = self.time_s[priming.first : priming.last]
-        if np.isnan(pulses).any() or len(self._waiting) < priming.count:
+        if np.isnan(pulses).any() or self.latched <= priming.last:
             return False
-        for first in range(len(self._waiting) - priming.count + 1):
-            train = self._waiting[first : first + priming.count]
-            stamps = np.array([waiting.stamp_s for waiting in train])
-            clock = ClockMap.fit(stamps, pulses)
-            apart = np.abs(clock.to_reference(stamps) - pulses).max()
-            if apart <= WINDOW_OF_PERIOD * priming.period_s and abs(clock.skew) < 1e-2:
-                # A train that starts too early has a strange pause before its last frames.
-                self.clock = clock
-                del self._waiting[:first]
-                return True
+        pause_s = _PAUSE_OF_PERIOD * priming.period_s
+        if self.time_s[priming.last] - pulses[-1] < pause_s:
+            return False
+        stamps = np.unique([waiting.stamp_s for waiting in self._waiting])
+        ends = np.flatnonzero(np.diff(stamps, append=np.inf) >= pause_s)
+        start = 0
+        for end in ends:
+            train = stamps[start : end + 1]
+            if train.size == priming.count:
+                clock = ClockMap.fit(train, pulses)
+                apart = np.abs(clock.to_reference(train) - pulses).max()
+                if apart <= WINDOW_OF_PERIOD * priming.period_s and abs(clock.skew) < 1e-2:
+                    self.clock = clock
+                    self._waiting = [w for w in self._waiting if w.stamp_s >= train[0]]
+                    return True
+            start = end + 1
         return False
 
     def adopt(self, clock: ClockMap) -> None:
@@ -129,10 +134,7 @@ class Matcher(Generic[Payload]):
         for candidate in (place - 1, place):
             if 0 <= candidate < known.size:
                 index = int(known[candidate])
-                if (
-                    abs(time_s - times[index])
-                    <= WINDOW_OF_PERIOD * self._period_s[index]
-                ):
+                if abs(time_s - times[index]) <= WINDOW_OF_PERIOD * self._period_s[index]:
                     return index
         return None
 

@@ -43,9 +43,7 @@ def make_app(feed: Feed, prefix: str, run_log: Path) -> Starlette:
         slices[1].close()
 
     async def index(_: Request) -> Response:
-        return FileResponse(
-            _STATIC / "page.html", headers={"Content-Security-Policy": _POLICY}
-        )
+        return FileResponse(_STATIC / "page.html", headers={"Content-Security-Policy": _POLICY})
 
     async def icon(_: Request) -> Response:
         return FileResponse(_STATIC / "icon.svg")
@@ -61,9 +59,7 @@ def make_app(feed: Feed, prefix: str, run_log: Path) -> Starlette:
             WebSocketRoute("/live", lambda socket: _serve(socket, feed)),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
-        middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
         lifespan=lifespan,
     )
 
@@ -97,12 +93,8 @@ def main() -> None:
     parser.add_argument("--run-folder", type=Path, required=True)
     folder = RunFolder(parser.parse_args().run_folder)
     die_with_parent()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    settings = LiveSettings.model_validate(
-        json.loads(folder.settings.read_text())["live"]
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = LiveSettings.model_validate(json.loads(folder.settings.read_text())["live"])
     port = folder.addresses().page
     if port is None:
         raise SystemExit("the run folder gives the page no port")

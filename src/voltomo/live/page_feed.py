@@ -101,11 +101,7 @@ async def gather_values(feed: Feed, prefix: str) -> None:
     for name, pv in NUMBERS.items():
         aioca.camonitor(prefix + pv, numbers(name), notify_disconnect=True)
     for name, pv in WORDS.items():
-        kind = (
-            aioca.DBR_CHAR_STR
-            if name in ("guard_reason", "verdicts")
-            else aioca.DBR_STRING
-        )
+        kind = aioca.DBR_CHAR_STR if name in ("guard_reason", "verdicts") else aioca.DBR_STRING
         aioca.camonitor(prefix + pv, words(name), datatype=kind, notify_disconnect=True)
 
 
@@ -117,9 +113,7 @@ async def gather_slices(feed: Feed, prefix: str) -> Any:
 
     async def take(value: Any) -> None:
         sizes = [int(dimension["size"]) for dimension in value["dimension"]]
-        frames = next(
-            (a["value"] for a in value["attribute"] if a["name"] == "frames"), 0
-        )
+        frames = next((a["value"] for a in value["attribute"] if a["name"] == "frames"), 0)
         image = np.asarray(value["value"], np.float32).reshape(sizes[::-1])
         await feed.show(encode_slice(image, int(value["uniqueId"]), int(frames)))
 
@@ -135,9 +129,7 @@ async def gather_runs(feed: Feed, run_log: Path) -> None:
                 await feed.set("scan_uid", event.uid)
                 await feed.set("triggers", event.spec.triggers)
                 await feed.set("exit_status", None)
-                await feed.set(
-                    "seconds", sum(block.seconds for block in event.spec.blocks())
-                )
+                await feed.set("seconds", sum(block.seconds for block in event.spec.blocks()))
             elif isinstance(event, RunStopped):
                 await feed.set("exit_status", event.exit_status)
         await asyncio.sleep(0.2)

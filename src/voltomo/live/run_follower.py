@@ -74,10 +74,7 @@ class RunFollower:
         elif name == "stream_resource":
             path = Path(unquote(urlparse(doc["uri"]).path))
             return [FileOpened(str(doc["parameters"].get("block", "")), path)]
-        elif (
-            name == "event_page"
-            and self._descriptors.get(doc["descriptor"]) == "triggers"
-        ):
+        elif name == "event_page" and self._descriptors.get(doc["descriptor"]) == "triggers":
             return list(self.latches(doc["data"]))
         elif name == "event" and self._descriptors.get(doc["descriptor"]) == "triggers":
             columns = {key: [value] for key, value in doc["data"].items()}

@@ -68,18 +68,14 @@ class Judge:
         self._sequence += 1
         return verdict
 
-    def _lost(
-        self, live: LiveSlice, lost: int
-    ) -> tuple[str, float | None, float, Judgement]:
+    def _lost(self, live: LiveSlice, lost: int) -> tuple[str, float | None, float, Judgement]:
         latched = live.matcher.latched
         if latched == 0:
             return "lost_frames", None, 0.0, "unknown"
         good = lost <= self._settings.lost_fraction_max * latched
         return "lost_frames", float(lost), 0.0, "good" if good else "bad"
 
-    def _transmission(
-        self, live: LiveSlice
-    ) -> tuple[str, float | None, float, Judgement]:
+    def _transmission(self, live: LiveSlice) -> tuple[str, float | None, float, Judgement]:
         found = live.transmission()
         if found is None:
             return "mean_transmission", None, 0.0, "unknown"

@@ -42,9 +42,7 @@ class Records:
             always_update=True,
             on_update=engine_orders.height,
         )
-        self.verdicts = builder.longStringIn(
-            "Verdicts", length=_LONG, initial_value="{}"
-        )
+        self.verdicts = builder.longStringIn("Verdicts", length=_LONG, initial_value="{}")
         self.uid = builder.longStringIn("ScanUid", length=256)
         self.state = builder.mbbIn("State", *_STATES)
         self.numbers = {
@@ -59,7 +57,7 @@ class Records:
         }
         self.counts = {
             name: builder.longIn(name, initial_value=0)
-            for name in ("FramesIn", "FramesProcessed", "LastTrigger")
+            for name in ("FramesIn", "FramesProcessed", "FramesStreamed", "LastTrigger")
         }
 
     def show(self, progress: Progress) -> None:
@@ -71,11 +69,10 @@ class Records:
         self.numbers["LatencyP99"].set(progress.latency_p99_ms)
         self.counts["FramesIn"].set(progress.frames_in)
         self.counts["FramesProcessed"].set(progress.frames_processed)
+        self.counts["FramesStreamed"].set(progress.frames_streamed)
         self.counts["LastTrigger"].set(progress.last_trigger)
         for verdict in progress.verdicts:
-            name = {"mean_transmission": "Transmission", "snr": "SNR"}.get(
-                verdict.metric
-            )
+            name = {"mean_transmission": "Transmission", "snr": "SNR"}.get(verdict.metric)
             if name is not None and verdict.value is not None:
                 self.numbers[name].set(verdict.value)
         self.verdicts.set(
@@ -196,12 +193,8 @@ def main() -> None:
     parser.add_argument("--run-folder", type=Path, required=True)
     folder = RunFolder(parser.parse_args().run_folder)
     die_with_parent()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    settings = LiveSettings.model_validate(
-        json.loads(folder.settings.read_text())["live"]
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = LiveSettings.model_validate(json.loads(folder.settings.read_text())["live"])
 
     from softioc import asyncio_dispatcher, builder, softioc
 
@@ -225,9 +218,7 @@ def main() -> None:
     thread.start()
     while not stopping.wait(0.5):
         if not thread.is_alive():
-            log.error(
-                "the engine has ended by an error; the supervisor starts the worker again"
-            )
+            log.error("the engine has ended by an error; the supervisor starts the worker again")
             os._exit(1)
     thread.join(1.0)
     subscription[1].close()

@@ -138,6 +138,11 @@ class RunFolder:
         """What the services were started with (twin, guard, samples)."""
         return self.root / "settings.json"
 
+    @property
+    def beamline_file(self) -> Path:
+        """The beamline file that the services were started from, as JSON."""
+        return self.root / "beamline.json"
+
     def write_addresses(self, addresses: Addresses) -> None:
         """Publish where the services listen."""
         write_json(self.root / "addresses.json", addresses.model_dump())

@@ -1,0 +1,180 @@
+"""Reading the files of frames: while they are written, afterwards, and after their writer's death.
+
+The layout is areaDetector's: frames in `FRAMES`, the camera's numbers in `UNIQUE_IDS`, its stamps
+(start of exposure, camera clock) in `STAMPS`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+FRAMES = "/entry/data/data"
+UNIQUE_IDS = "/entry/instrument/NDAttributes/NDArrayUniqueId"
+STAMPS = "/entry/instrument/NDAttributes/NDArrayTimeStamp"
+
+
+class FrameFileUnreadable(Exception):
+    """A file of frames is missing, is no HDF5 file, or lacks a dataset."""
+
+
+class FrameFile:
+    """A file of frames, open for reading.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    swmr : bool
+        Follow a file that is still written (or whose writer died); a closed file can be read
+        either way.
+
+    Raises
+    ------
+    FrameFileUnreadable
+        With a sentence that says what is wrong.
+    """
+
+    def __init__(self, path: Path, swmr: bool = True) -> None:
+        self.path = Path(path)
+        try:
+            self._file = h5py.File(self.path, "r", swmr=swmr, libver="latest")
+        except FileNotFoundError as error:
+            raise FrameFileUnreadable(f"there is no file of frames {self.path}") from error
+        except (OSError, ValueError) as error:
+            raise FrameFileUnreadable(
+                f"{self.path} cannot be read as a file of frames ({error}); if its writer was "
+                "killed, salvage it to a clean file"
+            ) from error
+        try:
+            self._frames = self._dataset(FRAMES, 3)
+            self._unique_ids = self._dataset(UNIQUE_IDS, 1)
+            self._stamps = self._dataset(STAMPS, 1)
+        except FrameFileUnreadable:
+            self._file.close()
+            raise
+
+    def _dataset(self, name: str, dimensions: int) -> Any:
+        dataset: Any = self._file.get(name)
+        if not isinstance(dataset, h5py.Dataset) or dataset.ndim != dimensions:
+            raise FrameFileUnreadable(
+                f"{self.path} has no {dimensions}-dimensional dataset {name}; it is no file of "
+                "frames, or its writer died before the first frame"
+            )
+        return dataset
+
+    def __len__(self) -> int:
+        """Frames that are whole: image, number and stamp."""
+        return min(
+            int(self._frames.shape[0]),
+            int(self._unique_ids.shape[0]),
+            int(self._stamps.shape[0]),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        return len(self), int(self._frames.shape[1]), int(self._frames.shape[2])
+
+    def refresh(self) -> int:
+        """Look for new frames; returns how many there are."""
+        for dataset in (self._unique_ids, self._stamps, self._frames):
+            dataset.refresh()
+        return len(self)
+
+    @property
+    def unique_id(self) -> NDArray[np.int64]:
+        """The camera's numbers, shape (frames,)."""
+        return np.asarray(self._unique_ids[: len(self)], dtype=np.int64)
+
+    @property
+    def time_s(self) -> NDArray[np.float64]:
+        """The camera's stamps: start of exposure on its own clock, shape (frames,)."""
+        return np.asarray(self._stamps[: len(self)], dtype=np.float64)
+
+    def frames(self, start: int, stop: int) -> NDArray[np.uint16]:
+        """Frames from ``start`` to ``stop`` (exclusive), shape (n, rows, columns).
+
+        Raises
+        ------
+        IndexError
+            The file does not hold them (yet).
+        """
+        if not 0 <= start <= stop <= len(self):
+            raise IndexError(
+                f"{self.path.name} holds {len(self)} frames; asked for {start} to {stop}"
+            )
+        return np.asarray(self._frames[start:stop], dtype=np.uint16)
+
+    def raw_chunk(self, number: int) -> bytes:
+        """One frame's bytes as they lie in the file; OSError or ValueError where none was written."""
+        _, data = self._frames.id.read_direct_chunk((number, 0, 0))
+        return cast("bytes", data)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> FrameFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def salvage(path: Path, clean: Path) -> int:
+    """Copy what is readable of a file, whose writer was killed, to a clean one.
+
+    Frames are taken from the first on up to the first that is not whole.
+
+    Parameters
+    ----------
+    path : Path
+        The file that was left behind; it is not changed.
+    clean : Path
+        The new file, replaced in one step.
+
+    Returns
+    -------
+    int
+        Frames that were copied.
+
+    Raises
+    ------
+    FrameFileUnreadable
+        Nothing can be had from the file.
+    """
+    part = clean.with_name(clean.name + ".part")
+    with FrameFile(path) as source:
+        count, rows, columns = source.shape
+        unique_id, time_s = source.unique_id, source.time_s
+        with h5py.File(part, "w", libver="latest") as target:
+            frames = target.create_dataset(
+                FRAMES, (count, rows, columns), np.uint16, chunks=(1, rows, columns),
+                maxshape=(None, rows, columns),
+            )  # fmt: skip
+            whole = 0
+            for number in range(count):
+                try:
+                    data = source.raw_chunk(number)
+                except (OSError, ValueError, RuntimeError):
+                    break
+                if len(data) != rows * columns * 2:
+                    break
+                frames.id.write_direct_chunk((number, 0, 0), data)
+                whole += 1
+            frames.resize(whole, 0)
+            target.create_dataset(UNIQUE_IDS, data=unique_id[:whole])
+            target.create_dataset(STAMPS, data=time_s[:whole])
+    part.replace(clean)
+    return whole

@@ -1,0 +1,72 @@
+"""Frames find their triggers while both still come, in whatever order."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voltomo.live.matcher import Matcher
+from voltomo.model.scan_spec import Block
+from voltomo.model.trigger_source import TriggerChunk
+
+PERIOD_S = 0.02
+BLOCKS = (
+    Block(name="priming", kind="priming", first=0, count=8, period_s=PERIOD_S),
+    Block(
+        name="sweep_0", kind="sweep", first=8, count=60, period_s=PERIOD_S, start_deg=0, step_deg=3
+    ),
+)
+EDGES_S = np.concatenate([np.arange(8) * PERIOD_S, 2 + np.arange(60) * PERIOD_S])
+
+
+def chunk(first: int, last: int) -> TriggerChunk:
+    return TriggerChunk(first, [0.0] * (last - first), EDGES_S[first:last].tolist())
+
+
+def stamp(index: int) -> float:
+    return (EDGES_S[index] + 7000.0) * (1 - 30e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lost=st.sets(st.integers(8, 67), max_size=30),
+    lag=st.integers(0, 12),
+    repeats=st.sets(st.integers(0, 67), max_size=5),
+)
+def test_every_frame_that_comes_finds_its_own_trigger(lost, lag, repeats) -> None:
+    matcher: Matcher[int] = Matcher(BLOCKS)
+    found: dict[int, int] = {}
+    latched = 0
+    for index in range(68):
+        while latched < max(0, index - lag):
+            matcher.latch(chunk(latched, latched + 1))
+            latched += 1
+        if index not in lost:
+            matcher.frame(stamp(index), index)
+            if index in repeats:
+                matcher.frame(stamp(index), index)
+        found.update(matcher.matched())
+    matcher.latch(chunk(0, 68))
+    found.update(matcher.matched())
+    assert found == {index: index for index in range(68) if index not in lost}
+
+
+def test_strange_frames_before_the_train_do_not_confuse_it() -> None:
+    matcher: Matcher[int] = Matcher(BLOCKS)
+    for early in range(5):
+        matcher.frame(6990.0 + 0.0731 * early, -1)
+    for index in range(20):
+        matcher.frame(stamp(index), index)
+    matcher.latch(chunk(0, 20))
+    assert dict(matcher.matched()) == {index: index for index in range(20)}
+
+
+def test_without_a_whole_priming_train_nothing_is_matched_until_a_clock_is_given() -> None:
+    from voltomo.model.clock import ClockMap
+
+    matcher: Matcher[int] = Matcher(BLOCKS)
+    for index in range(1, 20):
+        matcher.frame(stamp(index), index)
+    matcher.latch(chunk(0, 20))
+    assert matcher.matched() == []
+    matcher.adopt(ClockMap.fit([stamp(1), stamp(60)], [EDGES_S[1], EDGES_S[60]]))
+    assert dict(matcher.matched()) == {index: index for index in range(1, 20)}
