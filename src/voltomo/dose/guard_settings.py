@@ -1,0 +1,108 @@
+"""What the guard is told before it starts: samples, calibration, times, the PVs that it reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from voltomo.model.sample import Sample
+
+__all__ = ["GuardSettings", "read_guard_settings"]
+
+
+class GuardSettings(BaseModel):
+    """The guard's own settings: section ``guard`` of the run's settings file.
+
+    Parameters
+    ----------
+    prefix : str
+        Of all PVs of the beamline.
+    source : {"twin", "replay", "beamline"}
+        Where frames come from; a replay of recorded frames costs no dose.
+    samples : tuple of Sample
+        Who may be exposed. A sample that is not listed gets no beam.
+    current_sample : str or None
+        Who pays for a beam that nobody asked for, until a first lease names a sample.
+    energy_keV : float
+        Declared photon energy; holds until the energy readback has been read once.
+    flux_upper_bound_per_cm2_s : float
+        Declared highest flux density at the sample; counts whenever the monitor cannot be
+        believed.
+    flux_per_monitor_count : float
+        Calibration: flux density at the sample (1/(cm2 s)) for one count a second.
+    flux_uncertainty : float
+        Relative uncertainty of the calibration; the bound of every dose contains it in full.
+    monitor_stale_s : float
+        A monitor that is silent, dead or unchanged for this long is not believed.
+    stale_s : float
+        A lease that is not renewed for this long is lost; also the shutter controller's own time
+        until a silent enable counter closes it.
+    travel_s : float
+        Time of the shutter's blade from one end to the other.
+    frame_s : float
+        Longest exposure of a frame; part of the smallest reservation.
+    reaction_s : float
+        From the guard's decision to the start of the blade, at worst; budgets end early by it.
+    follow_s : float
+        The shutter must be read closed this long after its travel time.
+    timing_margin_s : float
+        Added at either end of every opening: the stamps of the shutter may be late.
+    first_trigger_s : float
+        With a trigger deadline, the first trigger must come within this time of the opening.
+    chunk_part : float
+        Part of a sample's budget that is reserved at a time (at most one second of beam).
+    sample_out_pv : str
+        Readback of the stage that takes the sample out of the field, without the prefix.
+    sample_out_done_pv : str
+        Reads 1 while that stage stands still, without the prefix.
+    sample_out_beyond_mm : float
+        The sample is out of the field where that readback is at least this far from zero.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prefix: str = "VT:"
+    source: Literal["twin", "replay", "beamline"] = "twin"
+    samples: tuple[Sample, ...] = ()
+    current_sample: str | None = None
+    energy_keV: float = Field(default=25.0, gt=0)
+    flux_upper_bound_per_cm2_s: float = Field(default=2e11, gt=0)
+    flux_per_monitor_count: float = Field(default=1e6, gt=0)
+    flux_uncertainty: float = Field(default=0.02, ge=0, lt=1)
+    monitor_stale_s: float = Field(default=0.5, gt=0)
+    stale_s: float = Field(default=0.5, gt=0)
+    travel_s: float = Field(default=0.015, ge=0)
+    frame_s: float = Field(default=0.1, ge=0)
+    reaction_s: float = Field(default=0.1, ge=0)
+    follow_s: float = Field(default=0.2, gt=0)
+    timing_margin_s: float = Field(default=0.005, ge=0)
+    first_trigger_s: float = Field(default=2.0, gt=0)
+    chunk_part: float = Field(default=0.01, gt=0, le=1)
+    sample_out_pv: str = "Stage:X.RBV"
+    sample_out_done_pv: str = "Stage:X.DMOV"
+    sample_out_beyond_mm: float = Field(default=5.0, gt=0)
+
+    def sample(self, name: str) -> Sample | None:
+        """The sample of this name, or None."""
+        return next((sample for sample in self.samples if sample.name == name), None)
+
+    @property
+    def floor_s(self) -> float:
+        """Open time that a dead guard can no longer prevent: stale time, travel, one frame."""
+        return self.stale_s + self.travel_s + self.frame_s
+
+
+def read_guard_settings(path: Path) -> GuardSettings:
+    """Section ``guard`` of a run's settings file; defaults where there is none.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A key is unknown or a value is impossible.
+    """
+    if not path.exists():
+        return GuardSettings()
+    return GuardSettings.model_validate(json.loads(path.read_text()).get("guard", {}))
