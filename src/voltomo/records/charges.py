@@ -1,0 +1,58 @@
+"""What the guard charged: openings of the beam and settled leases, as the logs tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from voltomo.runtime.append_log import Entry
+
+
+class Charge(BaseModel):
+    """A settled lease: upper bound and best estimate of its dose, and why it ended."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    lease_id: str
+    sample: str
+    purpose: str = ""
+    scan_uid: str | None = None
+    open_s: float
+    dose_Gy: float
+    dose_central_Gy: float
+    reason: str = ""
+    stamp: str = ""
+
+
+class Opening(BaseModel):
+    """One opening of the beam: from when to when, with what flux, at what dose.
+
+    ``flux`` holds pairs (UTC seconds, photons/cm²/s) at the sample;
+    ``dose_per_fluence_Gy_cm2`` times a fluence in photons/cm² is the best estimate of dose.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    lease_id: str
+    sample: str
+    scan_uid: str | None = None
+    purpose: str = ""
+    opened_utc_s: float
+    closed_utc_s: float
+    flux: tuple[tuple[float, float], ...] = ()
+    dose_per_fluence_Gy_cm2: float = 0.0
+    dose_Gy: float
+    dose_central_Gy: float
+    open_s: float
+    stamp: str = ""
+
+    @classmethod
+    def of_run(cls, uid: str, exposure_entries: Iterable[Entry]) -> tuple[Self, ...]:
+        """All openings for one run, in the order of the exposure log."""
+        return tuple(
+            cls.model_validate(entry.data)
+            for entry in exposure_entries
+            if entry.kind == "exposure" and entry.data.get("scan_uid") == uid
+        )

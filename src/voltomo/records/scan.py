@@ -1,0 +1,127 @@
+"""A scan as it was: the record of the logs joined with the frames of the files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltomo.model.clock import ClockMap
+from voltomo.model.frame_table import Frames, FrameTable, Triggers, join, track_clock
+from voltomo.records.delivered import Delivered, deliver
+from voltomo.records.dose_account import DoseAccount, FrameExposure, account, expose
+from voltomo.records.scan_record import ScanRecord, fold_scan
+from voltomo.runtime.append_log import read_log
+from voltomo.runtime.run_folder import RunFolder
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One run with its frames; what every export and report starts from.
+
+    Attributes
+    ----------
+    record : ScanRecord
+        What the logs say.
+    delivered : Delivered
+        What the files hold.
+    table : FrameTable
+        One row per latched trigger, dose included.
+    clock : ClockMap or None
+        From the camera's clock to the trigger clock; None where it could not be fixed.
+    exposure : FrameExposure
+        Flux and dose of each trigger's exposure.
+    dose : DoseAccount
+        Where the dose went.
+    problems : tuple of str
+        What is wrong with the record, as sentences.
+    """
+
+    record: ScanRecord
+    delivered: Delivered
+    table: FrameTable
+    clock: ClockMap | None
+    exposure: FrameExposure
+    dose: DoseAccount
+    problems: tuple[str, ...]
+
+    @property
+    def block_numbers(self) -> dict[str, int]:
+        """Numbers of the blocks by their names."""
+        return {block.name: at for at, block in enumerate(self.record.blocks)}
+
+    @property
+    def scan_rows(self) -> FrameTable:
+        """The table without priming: what counts as triggers, frames and missing of a scan."""
+        kept = [at for at, block in enumerate(self.record.blocks) if block.kind != "priming"]
+        return self.table.of_blocks(kept)
+
+    @property
+    def invalid_handles(self) -> Ints:
+        """Frames that exist but belong to no single trigger: ambiguous ones and orphans."""
+        handles = self.delivered.frames.source
+        known = np.concatenate([self.table.source[self.table.valid], self.table.duplicates])
+        return handles[~np.isin(handles, known)]
+
+
+def frame_table(record: ScanRecord, delivered: Delivered) -> FrameTable:
+    """Join triggers and frames of a run.
+
+    Raises
+    ------
+    ValueError
+        The priming frames do not fix the camera's clock.
+    """
+    return _join(record, record.triggers, delivered)[0]
+
+
+def _join(
+    record: ScanRecord, triggers: Triggers, delivered: Delivered
+) -> tuple[FrameTable, ClockMap | None]:
+    frames = delivered.frames
+    clock = None
+    if frames.source.size and triggers.index.size:
+        clock = track_clock(triggers, frames, record.blocks[0])
+    return join(triggers, frames, clock or ClockMap(0.0), record.spec.exposure_s), clock
+
+
+def _unmatched(record: ScanRecord, triggers: Triggers, delivered: Delivered) -> FrameTable:
+    nothing = np.empty(0, dtype=np.int64)
+    table = join(
+        triggers, Frames(np.empty(0), nothing, nothing), ClockMap(0.0), record.spec.exposure_s
+    )
+    return replace(table, orphans=delivered.frames.source)
+
+
+def assemble(record: ScanRecord) -> Scan:
+    """Read the files of a run and join everything; what is wrong becomes a problem, not an error.
+
+    Without a clock no frame gets a trigger: all triggers are missing, all frames orphans.
+    """
+    delivered = deliver(record)
+    problems = list(delivered.unreadable)
+    triggers = record.triggers
+    try:
+        table, clock = _join(record, triggers, delivered)
+    except ValueError as error:
+        problems.append(f"frames could not be matched with triggers: {error}")
+        table, clock = _unmatched(record, triggers, delivered), None
+    exposure = expose(record, table)
+    table = table.with_dose(exposure.dose_Gy)
+    return Scan(record, delivered, table, clock, exposure, account(record, table), tuple(problems))
+
+
+def read_scan(folder: RunFolder, uid: str) -> Scan:
+    """A scan of a run folder, from its logs and files.
+
+    Raises
+    ------
+    KeyError
+        The run log holds no such scan.
+    """
+    run_entries, exposure_entries = read_log(folder.run_log), read_log(folder.exposure_log)
+    record = fold_scan(uid, run_entries, exposure_entries)
+    return assemble(record.with_files_found(folder.frames))

@@ -1,0 +1,266 @@
+"""One run, folded from the logs: what was asked, what fired, where the frames lie, what it cost.
+
+The fold is pure: it opens no file, so that the same entries always give the same record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltomo.model.frame_table import Triggers
+from voltomo.model.scan_spec import Block, ScanSpec
+from voltomo.records.charges import Charge, Opening
+from voltomo.runtime.append_log import Entry
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+TRIGGER_KEYS = ("trigger_index", "trigger_angle_deg", "trigger_time_s")
+
+
+@dataclass(frozen=True)
+class Latches:
+    """Latched triggers in order of index, arrays of shape (n,).
+
+    ``utc_s`` is when the RunEngine's process learned of each: never before the edge itself.
+    """
+
+    index: Ints
+    time_s: Floats
+    angle_deg: Floats
+    utc_s: Floats
+
+    @property
+    def utc_minus_trigger_s(self) -> float:
+        """UTC minus trigger clock, from the trigger whose news travelled fastest."""
+        if not self.index.size:
+            return 0.0
+        return float(np.min(self.utc_s - self.time_s))
+
+
+@dataclass(frozen=True)
+class FrameSource:
+    """A file that holds frames of a block."""
+
+    block: str
+    path: Path
+    dataset: str = "/entry/data/data"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of the baseline: UTC, values and units by data key."""
+
+    utc_s: float
+    values: Mapping[str, Any]
+    units: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ScanRecord:
+    """Everything that the logs say about one run.
+
+    Attributes
+    ----------
+    uid : str
+        Uid of the start document.
+    start, stop : mapping, mapping or None
+        The documents; no stop while the run is going on, or when its session died.
+    spec : ScanSpec
+        What was asked for.
+    latches : Latches
+        What fired; the latest attempt where a block was repeated.
+    sources : tuple of FrameSource
+        Where the frames lie, in the order of their blocks' files.
+    baseline : tuple of Reading
+        Positions, energy, currents before and after.
+    openings, charges : tuple
+        Every opening of the beam for this run (exposure log), every settled lease.
+    """
+
+    uid: str
+    start: Mapping[str, Any]
+    stop: Mapping[str, Any] | None
+    spec: ScanSpec
+    latches: Latches
+    sources: tuple[FrameSource, ...]
+    baseline: tuple[Reading, ...]
+    openings: tuple[Opening, ...]
+    charges: tuple[Charge, ...]
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks of triggers that were asked for."""
+        return self.spec.blocks()
+
+    @property
+    def triggers(self) -> Triggers:
+        """The latched triggers, each with the period and number of its block."""
+        latches = self.latches
+        return Triggers.of_blocks(self.blocks, latches.index, latches.time_s, latches.angle_deg)
+
+    @property
+    def source(self) -> str:
+        """Where the frames come from: "twin", "replay" or "beamline"."""
+        return str(self.start.get("source", "beamline"))
+
+    @property
+    def outcome(self) -> str:
+        """How the run ended: "success", "abort", "fail", or "open" without a stop document."""
+        return "open" if self.stop is None else str(self.stop.get("exit_status", "fail"))
+
+    @property
+    def reason(self) -> str:
+        """Why it ended so; empty where nobody said."""
+        return "" if self.stop is None else str(self.stop.get("reason", ""))
+
+    def with_files_found(self, frames_folder: Path) -> ScanRecord:
+        """Add files of frames that exist but were never announced, by their names.
+
+        A session that is killed in mid-sweep leaves a file that no document names.
+        """
+        known = {source.path.resolve() for source in self.sources}
+        found = [
+            FrameSource(block.name, path)
+            for block in self.blocks
+            for path in [frames_folder / f"{self.uid[:8]}_{block.name}.h5"]
+            if path.exists() and path.resolve() not in known
+        ]
+        return replace(self, sources=self.sources + tuple(found))
+
+
+def scan_uids(run_entries: Iterable[Entry]) -> list[str]:
+    """Uids of all runs with a scan in them, oldest first."""
+    return [
+        entry.data["doc"]["uid"]
+        for entry in run_entries
+        if entry.kind == "document"
+        and entry.data["name"] == "start"
+        and "scan_spec" in entry.data["doc"]
+    ]
+
+
+def fold_scan(
+    uid: str, run_entries: Iterable[Entry], exposure_entries: Iterable[Entry] = ()
+) -> ScanRecord:
+    """Fold the record of one run out of the logs.
+
+    Parameters
+    ----------
+    uid : str
+        Uid of the run's start document.
+    run_entries, exposure_entries : iterable of Entry
+        The run log, and the guard's exposure log.
+
+    Raises
+    ------
+    KeyError
+        The run is not in the log, or holds no scan.
+    """
+    fold = _Fold(uid)
+    for entry in run_entries:
+        fold.take(entry)
+    if fold.start is None or "scan_spec" not in fold.start:
+        raise KeyError(f"the run log holds no scan {uid}; 'voltomo status' lists those it holds")
+    return ScanRecord(
+        uid=uid,
+        start=fold.start,
+        stop=fold.stop,
+        spec=ScanSpec.model_validate(fold.start["scan_spec"]),
+        latches=_latches(fold.latched),
+        sources=tuple(dict.fromkeys(fold.sources)),
+        baseline=tuple(fold.baseline),
+        openings=Opening.of_run(uid, exposure_entries),
+        charges=tuple(fold.charges.values()),
+    )
+
+
+class _Fold:
+    """Takes the entries of a log one by one and keeps what belongs to one run."""
+
+    def __init__(self, uid: str) -> None:
+        self.uid = uid
+        self.start: dict[str, Any] | None = None
+        self.stop: dict[str, Any] | None = None
+        self.streams: dict[str, dict[str, Any]] = {}
+        self.latched: list[tuple[float, float, float, float]] = []
+        self.sources: list[FrameSource] = []
+        self.baseline: list[Reading] = []
+        self.charges: dict[str, Charge] = {}
+
+    def take(self, entry: Entry) -> None:
+        if entry.kind == "settlement" and entry.data.get("scan_uid") == self.uid:
+            charge = Charge.model_validate(entry.data)
+            self.charges[charge.lease_id] = charge
+        elif entry.kind == "document":
+            self._take_document(entry.data["name"], entry.data["doc"])
+
+    def _take_document(self, name: str, doc: dict[str, Any]) -> None:
+        if name == "start" and doc["uid"] == self.uid:
+            self.start = doc
+        elif name in ("event", "event_page"):
+            descriptor = self.streams.get(doc["descriptor"])
+            if descriptor is not None:
+                self._take_events(descriptor, _rows(name, doc))
+        elif doc.get("run_start") != self.uid:
+            return
+        elif name == "stop":
+            self.stop = doc
+        elif name == "descriptor":
+            self.streams[doc["uid"]] = doc
+        elif name == "stream_resource":
+            self.sources.append(_source(doc))
+
+    def _take_events(
+        self, descriptor: dict[str, Any], rows: Iterable[tuple[float, dict[str, Any]]]
+    ) -> None:
+        if descriptor.get("name") == "triggers":
+            for utc_s, data in rows:
+                index, angle_deg, time_s = (float(data[key]) for key in TRIGGER_KEYS)
+                self.latched.append((index, angle_deg, time_s, utc_s))
+        elif descriptor.get("name") == "baseline":
+            units = {
+                key: str(given.get("units") or "")
+                for key, given in descriptor.get("data_keys", {}).items()
+            }
+            self.baseline += [Reading(utc_s, data, units) for utc_s, data in rows]
+
+
+def _rows(name: str, doc: dict[str, Any]) -> list[tuple[float, dict[str, Any]]]:
+    """The events of a document, each with its UTC time."""
+    if name == "event":
+        return [(float(doc["time"]), doc["data"])]
+    data: dict[str, list[Any]] = doc["data"]
+    return [
+        (float(utc_s), {key: column[at] for key, column in data.items()})
+        for at, utc_s in enumerate(doc["time"])
+    ]
+
+
+def _source(doc: dict[str, Any]) -> FrameSource:
+    parameters = doc.get("parameters", {})
+    path = Path(unquote(urlparse(doc["uri"]).path))
+    block = parameters.get("block") or path.stem.partition("_")[2]
+    return FrameSource(block, path, parameters.get("dataset", "/entry/data/data"))
+
+
+def _latches(latched: list[tuple[float, float, float, float]]) -> Latches:
+    """One latch for each index: of the latest attempt, by the first news of it."""
+    table = np.array(latched, dtype=np.float64).reshape(-1, 4)
+    index, angle_deg, time_s, utc_s = table.T
+    order = np.lexsort((utc_s, -time_s, index))
+    index, angle_deg, time_s, utc_s = table[order].T
+    first = np.ones(index.shape, dtype=bool)
+    first[1:] = np.diff(index) > 0
+    # A later attempt that ended early leaves the tail of the older one behind: its edges are
+    # older than those of lower indices.
+    later_s = np.maximum.accumulate(np.where(first, time_s, -np.inf)) if index.size else time_s
+    keep = first & (time_s >= later_s)
+    return Latches(index[keep].astype(np.int64), time_s[keep], angle_deg[keep], utc_s[keep])

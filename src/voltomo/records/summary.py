@@ -1,0 +1,75 @@
+"""The summary of a demo or a series: one entry a scan, for eyes and for machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from voltomo.runtime.run_folder import write_json
+
+
+class LiveSummary(BaseModel):
+    """How the live view kept up with one scan."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    frames_in: int = Field(ge=0)
+    frames_processed: int = Field(ge=0)
+    latency_p50_ms: float | None = None
+    latency_p99_ms: float | None = None
+
+
+class ScanSummary(BaseModel):
+    """What one scan gave and cost.
+
+    Parameters
+    ----------
+    uid, kind, source : str
+        Run, plan ("tomography") and where the frames came from ("twin", "replay", "beamline").
+    triggers, frames, missing : int
+        Latched triggers, those with one valid frame, and those without.
+    dropped_on_purpose : int or None
+        Frames that the twin was told to drop; None where nothing was.
+    angle_rms_fraction_of_step : float or None
+        Angles in the file against the twin's own record, as a part of the angular step.
+    truth_correlation, offline_correlation : float or None
+        The live slice with the phantom, and with a reconstruction of the exported file.
+    dose_Gy, dose_truth_Gy : float or None
+        What the ledger says, and what the twin integrated.
+    wasted_fraction : float or None
+        Part of the dose that gave no valid frame; None without dose.
+    nxtomo : str
+        The exported file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    uid: str
+    kind: str
+    source: str
+    triggers: int = Field(ge=0)
+    frames: int = Field(ge=0)
+    missing: int = Field(ge=0)
+    dropped_on_purpose: int | None = None
+    angle_rms_fraction_of_step: float | None = None
+    truth_correlation: float | None = None
+    offline_correlation: float | None = None
+    dose_Gy: float | None = None
+    dose_truth_Gy: float | None = None
+    wasted_fraction: float | None = None
+    nxtomo: str
+    live: LiveSummary | None = None
+
+
+class Summary(BaseModel):
+    """All scans of a demo or a series, in the order in which they ran."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scans: tuple[ScanSummary, ...] = ()
+
+    def write(self, path: Path) -> Path:
+        """Write ``summary.json`` in one step; NaN never gets into it."""
+        write_json(path, self.model_dump(mode="json"))
+        return path
