@@ -41,9 +41,7 @@ class ScanFile(BaseModel):
     flats_before: int = Field(default=20, ge=1)
     flats_after: int = Field(default=20, ge=0)
 
-    def spec(
-        self, beamline: BeamlineFile, axis_column: float | None = None
-    ) -> ScanSpec:
+    def spec(self, beamline: BeamlineFile, axis_column: float | None = None) -> ScanSpec:
         """The scan on this beamline; ``axis_column`` overrides the beamline's."""
         geometry = Geometry(
             rows=beamline.rows,

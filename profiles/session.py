@@ -20,6 +20,7 @@ from voltomo.runtime.run_folder import RunFolder
 if TYPE_CHECKING:
     from bluesky import RunEngine
     from voltomo.devices.beamline import Beamline
+    from voltomo.devices.live_verdicts import LiveVerdicts
 
     from voltomo.records.run_log import RunLog
 
@@ -34,6 +35,8 @@ class Session:
         Writes every document to the run log.
     beamline : Beamline
         The devices.
+    live : LiveVerdicts
+        The live worker; a scan does not need it.
     file : BeamlineFile
         What they were made from.
     closed : list of str
@@ -44,6 +47,7 @@ class Session:
     file: BeamlineFile
     RE: RunEngine
     beamline: Beamline
+    live: LiveVerdicts
     run_log: RunLog
     closed: list[str]
     resources: ExitStack
@@ -71,9 +75,7 @@ class Session:
         self.close()
 
 
-def open_session(
-    folder: RunFolder, file: BeamlineFile, *, timeout_s: float = 10.0
-) -> Session:
+def open_session(folder: RunFolder, file: BeamlineFile, *, timeout_s: float = 10.0) -> Session:
     """Connect to the running services and take the beamline.
 
     Raises
@@ -88,9 +90,7 @@ def open_session(
     addresses = folder.addresses()
     environment = addresses.client_environment()
     loaded = {"epics", "aioca", "p4p"} & set(sys.modules)
-    if loaded and any(
-        os.environ.get(key) != value for key, value in environment.items()
-    ):
+    if loaded and any(os.environ.get(key) != value for key, value in environment.items()):
         raise RuntimeError(
             f"{', '.join(sorted(loaded))} was imported before the session was opened, with other "
             "addresses; start a new Python and open the session first"
@@ -114,6 +114,8 @@ def _connect(
 ) -> Session:
     from bluesky import RunEngine
     from voltomo.devices.beamline import connect_beamline
+    from voltomo.devices.live_verdicts import LiveVerdicts
+    from voltomo.live.callback import LiveReconstruction
 
     from voltomo.records.closing import close_abandoned
     from voltomo.records.run_log import RunLog
@@ -125,8 +127,10 @@ def _connect(
     beamline = connect_beamline(prefix, timeout_s=timeout_s)
     engine = RunEngine({})
     engine.subscribe(run_log)
+    live = LiveVerdicts(f"{prefix}Live:", name="live")
+    engine.subscribe(LiveReconstruction(live.tell))
     beamline.lease.engine_running = lambda: str(engine.state) == "running"
     beamline.lease.on_settlement = lambda settlement: run_log.append_entry(
         "settlement", settlement.model_dump(mode="json")
     )
-    return Session(folder, file, engine, beamline, run_log, closed, resources)
+    return Session(folder, file, engine, beamline, live, run_log, closed, resources)

@@ -28,9 +28,7 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: ClassVar[Any] = {}
 
-    def construct_mapping(
-        self, node: yaml.MappingNode, deep: bool = False
-    ) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[str, int] = {}
         for key, _ in node.value:
             if key.value in seen:
@@ -71,9 +69,7 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise FileRefused(
-            f"{path} cannot be read: {error}; nothing was started"
-        ) from error
+        raise FileRefused(f"{path} cannot be read: {error}; nothing was started") from error
     lines = text.splitlines()
     try:
         loader = _Loader(text)
@@ -85,9 +81,7 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        found = [
-            _explain(path, lines, root, model, detail) for detail in error.errors()
-        ]
+        found = [_explain(path, lines, root, model, detail) for detail in error.errors()]
         raise FileRefused(
             "\n".join(found) + f"\n{len(found)} mistake(s); nothing was started"
         ) from error

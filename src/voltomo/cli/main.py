@@ -31,7 +31,7 @@ def up(
     beamline: Beamline = "virtual",
     run_folder: Folder = None,
     first_port: Annotated[
-        int | None, typer.Option(help="First of 40 ports on 127.0.0.1; any free block if not given.")
+        int | None, typer.Option(help="First of 40 ports on 127.0.0.1; else any free block.")
     ] = None,
 ) -> None:
     """Start the services of a beamline and keep them until Ctrl-C."""
@@ -59,13 +59,13 @@ def status(run_folder: Folder = None) -> None:
 @app.command()
 def scan(
     file: Annotated[Path, typer.Argument(help="Scan file (YAML).")],
-    beamline: Beamline = "virtual",
     run_folder: Folder = None,
+    quiet: Annotated[bool, typer.Option(help="No progress bars.")] = False,
 ) -> None:
-    """Run one tomography on services that are up, and export it."""
+    """Run one tomography on the services that are up, and export it."""
     from voltomo.cli.scan import run_scan
 
-    run_scan(file, beamline, run_folder)
+    run_scan(file, run_folder, quiet=quiet)
 
 
 @app.command()
@@ -96,7 +96,7 @@ def demo(
 
 @app.command()
 def export(
-    uid: Annotated[str, typer.Argument(help="Start of a run's uid; 'last' for the last run.")] = "last",
+    uid: Annotated[str, typer.Argument(help="Start of a run's uid, or 'last'.")] = "last",
     run_folder: Folder = None,
 ) -> None:
     """Make NXtomo file and report of a run from the logs, also of an aborted one."""

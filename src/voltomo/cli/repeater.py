@@ -26,9 +26,7 @@ class Repeater:
     def __init__(self, port: int) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", port))
-        self._thread = threading.Thread(
-            target=self._serve, name="repeater", daemon=True
-        )
+        self._thread = threading.Thread(target=self._serve, name="repeater", daemon=True)
         self._thread.start()
 
     def _serve(self) -> None:

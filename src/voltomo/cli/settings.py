@@ -60,5 +60,6 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
                 for detail in error.errors()
             ]
     if mistakes:
-        raise FileRefused("\n".join(mistakes) + f"\n{len(mistakes)} mistake(s); nothing was started")
+        listed = "\n".join(mistakes)
+        raise FileRefused(f"{listed}\n{len(mistakes)} mistake(s); nothing was started")
     return checked

@@ -26,9 +26,8 @@ def run_status(run_folder: Path | None) -> None:
         dead += not alive
         what = state["state"] if alive else "not running"
         pid = f"pid {state['pid']}" if alive else ""
-        typer.echo(
-            f"{state['name']:<9} {what:<12} port {state['port']}  restarts {state['restarts']}  {pid}"
-        )
+        place = f"port {state['port']}  restarts {state['restarts']}"
+        typer.echo(f"{state['name']:<9} {what:<12} {place}  {pid}")
     supervisor = identity_in(folder.root / "supervisor.json")
     watched = supervisor is not None and supervisor.alive
     typer.echo(f"supervisor {'runs' if watched else 'does not run'}")

@@ -103,14 +103,10 @@ class Supervisor:
             A service ended or did not answer in time; the message shows the end of its log.
         """
         self.folder.create()
-        self._resources.enter_context(
-            FileLock(self.folder.supervisor_lock, "voltomo up")
-        )
+        self._resources.enter_context(FileLock(self.folder.supervisor_lock, "voltomo up"))
         try:
             ports = self._take_ports()
-            self.addresses = give_addresses(
-                ports, CHANNEL_ACCESS, PV_ACCESS, self._prefix
-            )
+            self.addresses = give_addresses(ports, CHANNEL_ACCESS, PV_ACCESS, self._prefix)
             repeater = Repeater(self.addresses.ca_repeater)
             self._resources.callback(repeater.stop)
             write_json(self.folder.settings, self._settings)
@@ -133,10 +129,7 @@ class Supervisor:
     def stop(self) -> None:
         """Stop everything, the beam first. May be called twice."""
         self._stopping.set()
-        if (
-            self._watcher is not None
-            and self._watcher is not threading.current_thread()
-        ):
+        if self._watcher is not None and self._watcher is not threading.current_thread():
             self._watcher.join()
         with self._guard:
             for name in stop_order(list(self._kept)):
@@ -194,11 +187,7 @@ class Supervisor:
                 "state": state,
                 "restarts": kept.restarts,
                 "port": kept.spec.ready_port,
-                **(
-                    identity.model_dump()
-                    if identity
-                    else {"pid": None, "started": None}
-                ),
+                **(identity.model_dump() if identity else {"pid": None, "started": None}),
             },
         )
 
@@ -215,9 +204,10 @@ class Supervisor:
         ended = kept.process is None or kept.process.poll() is not None
         if ended or late:
             what = "ended at once" if ended else "did not answer in time"
+            path = self.folder.services / f"{kept.spec.name}.log"
             raise StartFailed(
                 f"the service {kept.spec.name!r} {what}; everything was stopped again; the end of "
-                f"its log, {self.folder.services / kept.spec.name}.log:\n{self.log_end(kept.spec.name)}"
+                f"its log, {path}:\n{self.log_end(kept.spec.name)}"
             )
         if self._answers(kept.spec):
             self._set(kept, "ready")
@@ -258,9 +248,7 @@ class Supervisor:
                 kept.starts.popleft()
             if len(kept.starts) > kept.spec.restarts:
                 self._set(kept, "failed")
-                log.error(
-                    "%s ended (%s) too often; it stays down", kept.spec.name, code
-                )
+                log.error("%s ended (%s) too often; it stays down", kept.spec.name, code)
                 return
             kept.next_start_s = now + 0.1 * 2 ** (len(kept.starts) - 1)
             self._set(kept, "down")

@@ -56,7 +56,7 @@ class RunFollower:
         self._descriptors: dict[str, str] = {}
 
     def poll(self) -> list[RunEvent]:
-        """Events since the last call. At the first call all of the log: only the last run counts."""
+        """Events since the last call; at the first call those of the whole log."""
         events: list[RunEvent] = []
         for entry in self._reader.poll():
             if entry.kind != "document":

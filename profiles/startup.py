@@ -1,0 +1,50 @@
+"""The names that a session begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from voltomo.model.scan_spec import ScanSpec
+from voltomo.profiles.scan_file import ScanFile
+
+if TYPE_CHECKING:
+    from voltomo.profiles.session import Session
+
+
+def namespace(session: Session) -> dict[str, Any]:
+    """``RE``, devices under their own names, plans, and ``spec`` to write a scan down."""
+    from bluesky import plan_stubs, plans
+
+    from voltomo.plans.tomography import tomography
+    from voltomo.plans.verdicts import wait_verdict
+
+    devices = {
+        name: getattr(session.beamline, name)
+        for name in ("rotation", "sample_stage", "camera", "trigger", "beam_monitor", "energy")
+    }
+    return {
+        "RE": session.RE,
+        "session": session,
+        "beamline": session.beamline,
+        "shutter": session.beamline.shutter,
+        "live": session.live,
+        "metadata": session.metadata,
+        "tomography": tomography,
+        "wait_verdict": wait_verdict,
+        "spec": _spec_maker(session),
+        "bp": plans,
+        "bps": plan_stubs,
+        **devices,
+    }
+
+
+def _spec_maker(session: Session) -> Callable[..., ScanSpec]:
+    first = session.file.samples[0].name
+
+    def spec(**options: Any) -> ScanSpec:
+        """A scan on this beamline; options as in a scan file, sensible values for the rest."""
+        defaults = {"sample": first, "projections": 200, "exposure_s": 0.02, "period_s": 0.04}
+        return ScanFile.model_validate(defaults | options).spec(session.file)
+
+    return spec
