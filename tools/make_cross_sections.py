@@ -149,9 +149,8 @@ def rows_of(element: str) -> list[str]:
     for i, energy in enumerate(energies):
         recoil = incoherent[i] * compton_fraction(number, float(energy))
         escape = photo[i] * (1 - fluorescence_fraction(number, edges, float(energy))) + recoil
-        rows.append(
-            f"{element},{energy:.4f},{total[i]:.5g},{escape:.5g},{photo[i] + recoil:.5g},{f1[i]:.5g}"
-        )
+        numbers = (total[i], escape, photo[i] + recoil, f1[i])
+        rows.append(f"{element},{energy:.4f}," + ",".join(f"{value:.5g}" for value in numbers))
     return rows
 
 
@@ -173,6 +172,7 @@ element,energy_keV,mu_total_cm2_per_g,mu_en_escape_cm2_per_g,mu_en_local_cm2_per
 
 
 def main() -> None:
+    """Write the table to the package, or to the path given."""
     parser = argparse.ArgumentParser(description="Make the shipped table of cross-sections.")
     parser.add_argument("target", nargs="?", type=Path, default=DEFAULT_TARGET)
     target: Path = parser.parse_args().target
