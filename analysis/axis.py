@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from voltomo.analysis.typed_scipy import (
     fast_length,
@@ -135,3 +135,50 @@ def _refined(first: Rows, mirrored: Rows, shift: float) -> tuple[float, float]:
         if abs(step) < 1e-5:
             break
     return shift, sigma
+
+
+def axis_from_views(projections: NDArray[np.float32], angles_deg: ArrayLike) -> tuple[float, float]:
+    """Find the rotation axis from a scan whose angles need not meet at exactly 180 degrees.
+
+    The projection opposite to the first is taken from the two views nearest to it, by a
+    straight line in the angle. Without this, a last view one step short of the half turn
+    would move the axis by a fraction of a column.
+
+    Parameters
+    ----------
+    projections : float32 (views, rows, columns) or (views, columns)
+        Line integrals.
+    angles_deg : array_like (views,)
+        Their angles, ascending or not.
+
+    Returns
+    -------
+    axis_column, sigma : float
+        As `axis_from_opposite`.
+
+    Raises
+    ------
+    ValueError
+        If no view comes within two degrees of the opposite of the first, or as
+        `axis_from_opposite` does.
+    """
+    angles = np.asarray(angles_deg, np.float64)
+    if angles.shape != (len(projections),) or len(angles) < 3:
+        raise ValueError(
+            f"The axis needs three or more views with one angle each; there are "
+            f"{len(projections)} with angles {angles.shape}."
+        )
+    beyond = np.mod(angles - angles[0] + 90.0, 360.0) - 90.0 - 180.0
+    beyond[0] = np.inf
+    near, next_ = (int(i) for i in np.argsort(np.abs(beyond), kind="stable")[:2])
+    if not abs(beyond[near]) <= 2.0:
+        raise ValueError(
+            f"No view comes within 2 deg of the opposite of the first ({angles[0]:g} deg); the "
+            f"nearest is at {angles[near]:g} deg. Give the axis by hand."
+        )
+    opposite = projections[near]
+    apart = float(beyond[next_] - beyond[near])
+    if 1e-6 < abs(apart) <= 4.0:
+        part = np.float32(-float(beyond[near]) / apart)
+        opposite = opposite + part * (projections[next_] - opposite)
+    return axis_from_opposite(projections[0], opposite)

@@ -12,12 +12,13 @@ SMALLEST_TRANSMISSION = 1e-5
 
 
 @kernel
-def _transmission(
+def transmit(
     frame: NDArray[np.float32],
     flat: NDArray[np.float32],
     dark: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
+    """Write the transmission of flat arrays into `out`; see `transmission`."""
     smallest = np.float32(SMALLEST_TRANSMISSION)
     for i in range(frame.size):
         beam = flat[i] - dark[i]
@@ -63,7 +64,7 @@ def transmission(
             f"{out.dtype} of {out.shape}."
         )
     counts = [_float32(frame, "frame"), _float32(flat, "flat"), _float32(dark, "dark")]
-    _transmission(counts[0], counts[1], counts[2], out.reshape(-1))
+    transmit(counts[0], counts[1], counts[2], out.reshape(-1))
     return out
 
 

@@ -8,6 +8,10 @@ from voltomo.analysis.normalise import SMALLEST_TRANSMISSION, mean_transmission
 
 __all__ = ["mean_transmission", "noise_sigma", "row_fault", "snr"]
 
+# Part of the noise that the double difference sees: interpolation between columns has taken
+# some of the highest frequencies. Simulated, 50 to 800 views, 256 to 640 columns: .67 to .69.
+SEEN_FRACTION = 0.68
+
 
 def noise_sigma(image: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> float:
     """Standard deviation of the noise in a slice, without a second measurement.
@@ -26,8 +30,9 @@ def noise_sigma(image: NDArray[np.float32], mask: NDArray[np.bool_] | None = Non
     Returns
     -------
     float
-        Exact for white noise. Noise of filtered back-projection lies at high frequencies,
-        and is overestimated by about a third.
+        In the unit of the slice. Right within 5 % for slices of `SliceReconstructor` whose
+        detector noise is independent from pixel to pixel, whatever the number of views;
+        too low where an optics' blur correlates neighbouring pixels.
     """
     mask = _checked_mask(image, mask)
     rows = image[:-2] - 2 * image[1:-1] + image[2:]
@@ -36,7 +41,8 @@ def noise_sigma(image: NDArray[np.float32], mask: NDArray[np.bool_] | None = Non
     if values.size == 0:
         raise ValueError("The mask leaves no inner pixels to estimate the noise from.")
     # One pixel in some is enough for a median and keeps it below a millisecond or two.
-    return 1.4826 * float(np.median(values[:: max(1, values.size // 100_000)])) / 6
+    median = float(np.median(values[:: max(1, values.size // 100_000)]))
+    return 1.4826 * median / 6 / SEEN_FRACTION
 
 
 def snr(image: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> float:

@@ -16,13 +16,24 @@ class SliceGeometry(Protocol):
     """The part of `voltomo.model.geometry.Geometry` that a reconstruction needs."""
 
     @property
-    def columns(self) -> int: ...
+    def columns(self) -> int:
+        """Columns of a detector row."""
+        ...
+
     @property
-    def axis(self) -> float: ...
+    def axis(self) -> float:
+        """Column of the rotation axis."""
+        ...
+
     @property
-    def roll_deg(self) -> float: ...
+    def roll_deg(self) -> float:
+        """Rotation of the axis in the detector plane."""
+        ...
+
     @property
-    def tilt_deg(self) -> float: ...
+    def tilt_deg(self) -> float:
+        """0 = axis normal to the beam."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def half_length(size: int) -> int:
 def resample(
     row: NDArray[np.float32], origin: float, step: float, reach: int, resampled: NDArray[np.float32]
 ) -> None:
-    """Sample `row` at ``origin + step * (j + k / PHASES)`` for \\|j\\| <= reach.
+    """Sample `row` at ``origin + step * (j + k / PHASES)`` for j from -reach to reach - 1.
 
     Parameters
     ----------

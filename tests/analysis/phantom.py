@@ -1,7 +1,7 @@
 """An analytic phantom of ellipses with its exact parallel-beam sinogram."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 # x, y, semi-axes a and b, rotation (rad), value; lengths in units of half the slice.
 Ellipses = NDArray[np.float64]
@@ -39,7 +39,7 @@ def image(shapes: Ellipses, size: int, oversampling: int = 4) -> NDArray[np.floa
 def sinogram(
     shapes: Ellipses,
     size: int,
-    angles_deg: NDArray[np.float64],
+    angles_deg: ArrayLike,
     axis_column: float | None = None,
     columns: int | None = None,
     oversampling: int = 4,
@@ -49,14 +49,14 @@ def sinogram(
     axis_column = (columns - 1) / 2 if axis_column is None else axis_column
     fine = (np.arange(columns * oversampling) + 0.5) / oversampling - 0.5 - axis_column
     u = (fine / (size / 2))[None, :]
-    angle = np.radians(angles_deg)[:, None]
-    out = np.zeros((len(angles_deg), columns * oversampling), np.float64)
+    angle = np.radians(np.asarray(angles_deg, np.float64))[:, None]
+    out = np.zeros((len(angle), columns * oversampling), np.float64)
     for x0, y0, a, b, turn, value in shapes:
         width2 = (a * np.cos(angle - turn)) ** 2 + (b * np.sin(angle - turn)) ** 2
         d = u - (x0 * np.cos(angle) + y0 * np.sin(angle))
         out += value * 2 * a * b * np.sqrt(np.maximum(width2 - d * d, 0)) / width2
     # Values are 2/size a pixel and lengths size/2 pixels, so the factors cancel.
-    return out.reshape(len(angles_deg), columns, oversampling).mean(2).astype(np.float32)
+    return out.reshape(len(angle), columns, oversampling).mean(2).astype(np.float32)
 
 
 def compare(
@@ -64,7 +64,7 @@ def compare(
 ) -> tuple[float, float, float, float]:
     """Relative RMSE, scale and shift (columns, rows) of a slice against the truth in a disc."""
     size = truth.shape[0]
-    axis: NDArray[np.float64] = np.arange(1 - size, size, 2) / size
+    axis = (np.arange(size, dtype=np.float64) * 2 + (1 - size)) / size
     inside = axis[None, :] ** 2 + axis[:, None] ** 2 < radius**2
     r, t = slice_[inside].astype(np.float64), truth[inside].astype(np.float64)
     rmse = float(np.sqrt(np.mean((r - t) ** 2)) / t.std())

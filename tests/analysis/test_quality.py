@@ -1,0 +1,85 @@
+"""Figures of quality, likeness of slices, and the warm-up."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.analysis import phantom
+from tests.analysis.conftest import Scan
+from voltomo.analysis import normalise, sheared_kernels
+from voltomo.analysis.batch import fbp
+from voltomo.analysis.correlation import disc_correlation
+from voltomo.analysis.disc import disc
+from voltomo.analysis.quality import noise_sigma, row_fault, snr
+from voltomo.analysis.warmup import warm_up
+
+
+def test_noise_of_a_slice_is_measured_in_spite_of_edges(scan: Scan) -> None:
+    random = np.random.default_rng(4)
+    noise = random.normal(0, 0.01, scan.sinogram.shape).astype(np.float32)
+    alone = float(fbp(noise, scan.angles_deg)[disc(257)].std())
+    disc_only = phantom.sinogram(np.array([[0.0, 0.0, 0.7, 0.6, 0.0, 1.0]]), 257, scan.angles_deg)
+    noisy = fbp(disc_only + noise, scan.angles_deg)
+    assert noise_sigma(noisy) == pytest.approx(alone, rel=0.1)
+
+
+def test_snr_grows_with_the_root_of_the_counts(scan: Scan) -> None:
+    random = np.random.default_rng(3)
+    plain = phantom.sinogram(np.array([[0.0, 0.0, 0.9, 0.9, 0.0, 1.0]]), 257, scan.angles_deg)
+    noise = random.normal(0, 1, plain.shape).astype(np.float32)
+    few = snr(fbp((plain + 0.02 * noise).astype(np.float32), scan.angles_deg))
+    many = snr(fbp((plain + 0.01 * noise).astype(np.float32), scan.angles_deg))
+    assert many / few == pytest.approx(2.0, rel=0.1)
+
+
+def test_limits_of_snr() -> None:
+    assert snr(np.zeros((16, 16), np.float32)) == 0.0
+    assert snr(np.ones((16, 16), np.float32)) == np.inf
+    with pytest.raises(ValueError, match="square"):
+        snr(np.ones((16, 17), np.float32))
+    with pytest.raises(ValueError, match="selects no pixel"):
+        snr(np.ones((16, 16), np.float32), np.zeros((16, 16), bool))
+    with pytest.raises(ValueError, match="shape of the slice"):
+        snr(np.ones((16, 16), np.float32), np.ones((8, 8), bool))
+
+
+def test_row_faults_are_named() -> None:
+    row = np.linspace(0, 1, 64, dtype=np.float32)
+    assert row_fault(row) is None
+    assert "not finite" in str(row_fault(row + np.float32(np.inf)))
+    assert "frozen camera" in str(row_fault(np.ones(64, np.float32)))
+    dark = np.where(np.arange(64) < 50, np.float32(11.52), row)
+    assert "shutter" in str(row_fault(dark.astype(np.float32)))
+
+
+def test_correlation_sees_likeness_up_to_scale(scan: Scan) -> None:
+    assert disc_correlation(scan.truth, 3 * scan.truth + 1) == pytest.approx(1.0, abs=1e-6)
+    assert disc_correlation(scan.truth, -scan.truth) == pytest.approx(-1.0, abs=1e-6)
+    corner = scan.truth.copy()
+    corner[0, 0] = 1e6
+    assert disc_correlation(scan.truth, corner) == pytest.approx(1.0, abs=1e-6)
+    with pytest.raises(ValueError, match="one size"):
+        disc_correlation(scan.truth, scan.truth[1:])
+    with pytest.raises(ValueError, match="constant"):
+        disc_correlation(scan.truth, np.zeros_like(scan.truth))
+    with pytest.raises(ValueError, match="not finite"):
+        disc_correlation(scan.truth, np.full_like(scan.truth, np.nan))
+
+
+def test_a_disc_must_fit() -> None:
+    assert disc(9, 1.0).sum() == 69
+    assert not disc(9, 1.0)[0, 0]
+    with pytest.raises(ValueError, match="radius"):
+        disc(9, 1.2)
+
+
+def test_warm_up_leaves_nothing_to_compile() -> None:
+    kernels: list[Any] = [sheared_kernels.back_project, sheared_kernels.join, normalise.transmit]
+    warm_up()
+    before = [list(kernel.signatures) for kernel in kernels]
+    assert all(before)
+    counts = np.random.default_rng(0).integers(50, 900, (10, 33)).astype(np.uint16)
+    integrals = normalise.line_integrals(counts, np.full_like(counts, 1000), counts // 10)
+    fbp(integrals, np.arange(10) * 18.0, 14.2)
+    assert before == [list(kernel.signatures) for kernel in kernels]
