@@ -1,0 +1,148 @@
+"""NXtomo files: the projection of a scan that any tomography program opens.
+
+Written with h5py, integers as they were recorded, in one step: a reader never sees half a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import h5py
+import numpy as np
+
+from voltomo.records.delivered import read_frames, relative_to, runs_of
+from voltomo.records.nxtomo_fields import (
+    group,
+    iso_utc,
+    write_control,
+    write_entry,
+    write_instrument,
+    write_links,
+    write_sample,
+    write_voltomo,
+)
+from voltomo.records.nxtomo_rows import NXtomoRows, nxtomo_rows
+from voltomo.records.scan import Scan, assemble
+from voltomo.records.scan_record import FrameSource, fold_scan, scan_uids
+from voltomo.runtime.append_log import Entry, read_log
+from voltomo.runtime.run_folder import RunFolder
+
+NEXUS_TOMO_VERSION = 1.5
+"""Version of the layout that readers of NXtomo look for in the entry's attributes."""
+
+
+class NothingToExport(Exception):
+    """The run has no frames beyond priming."""
+
+
+def export_nxtomo(scan: Scan, path: Path, *, link: bool = False) -> Path:
+    """Write a scan, whole or partial, as an NXtomo file.
+
+    Parameters
+    ----------
+    scan : Scan
+        See `voltomo.records.scan.read_scan`.
+    path : Path
+        The file; replaced in one step.
+    link : bool
+        True refers to the files of frames by a virtual dataset: small and quick, but the files
+        must stay where they are, seen from this one. False copies the frames.
+
+    Raises
+    ------
+    NothingToExport
+        There is no frame to export.
+    """
+    rows = nxtomo_rows(scan)
+    if not rows.handle.size:
+        why = "; ".join(scan.problems) or "it ended before the first dark"
+        raise NothingToExport(f"scan {scan.record.uid[:8]} has no frames to export: {why}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with h5py.File(part, "w", libver=("earliest", "v110")) as file:
+        file.attrs["NX_class"] = "NXroot"
+        file.attrs["default"] = "entry"
+        file.attrs["creator"] = "voltomo"
+        file.attrs["file_time"] = iso_utc(_end_utc_s(scan))
+        entry = group(file, "entry", "NXentry")
+        entry.attrs["version"] = NEXUS_TOMO_VERSION
+        entry.attrs["NeXus_Coordinate_System"] = "McStas"
+        write_entry(entry, scan)
+        detector = write_instrument(entry, scan, rows)
+        (_link_frames if link else _copy_frames)(detector, scan, rows, path.parent)
+        write_sample(entry, scan, rows)
+        write_control(entry, scan, rows)
+        write_voltomo(entry, scan, rows)
+        write_links(entry)
+    part.replace(path)
+    return path
+
+
+def _end_utc_s(scan: Scan) -> float:
+    """The run's end, so that the same scan always gives the same file."""
+    stop = scan.record.stop
+    return float((stop or scan.record.start)["time"])
+
+
+def _copy_frames(detector: h5py.Group, scan: Scan, rows: NXtomoRows, _folder: Path) -> None:
+    height, width = scan.delivered.shape
+    data = detector.create_dataset(
+        "data", (rows.handle.size, height, width), np.uint16, chunks=(1, height, width)
+    )
+    data.attrs["interpretation"] = "image"
+    for position, frames in read_frames(scan.delivered.sources, rows.handle):
+        data[position : position + len(frames)] = frames
+
+
+def _link_frames(detector: h5py.Group, scan: Scan, rows: NXtomoRows, folder: Path) -> None:
+    height, width = scan.delivered.shape
+    layout = h5py.VirtualLayout((rows.handle.size, height, width), np.uint16)
+    sources = scan.delivered.sources
+    counts = [_count(source) for source in sources]
+    for position, number, first, last in runs_of(rows.handle):
+        source = h5py.VirtualSource(
+            relative_to(sources[number].path, folder),
+            sources[number].dataset,
+            (counts[number], height, width),
+        )
+        layout[position : position + last - first] = source[first:last]
+    detector.create_virtual_dataset("data", layout).attrs["interpretation"] = "image"
+
+
+def _count(source: FrameSource) -> int:
+    with h5py.File(source.path, "r") as file:
+        return int(cast("h5py.Dataset", file[source.dataset]).shape[0])
+
+
+@dataclass(frozen=True)
+class NXtomoProjection:
+    """Folds the run log into one NXtomo file for each scan that has frames.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Where frames lie and where exports go.
+    """
+
+    folder: RunFolder
+    name: str = "nxtomo"
+
+    def fold(self, log: Iterable[Entry]) -> list[Path]:
+        """Write all files; returns them in the order of the scans."""
+        entries = list(log)
+        exposures = read_log(self.folder.exposure_log)
+        written: list[Path] = []
+        for uid in scan_uids(entries):
+            record = fold_scan(uid, entries, exposures).with_files_found(self.folder.frames)
+            try:
+                written.append(export_nxtomo(assemble(record), self.path_of(uid)))
+            except NothingToExport:
+                continue
+        return written
+
+    def path_of(self, uid: str) -> Path:
+        """Where the file of a scan goes."""
+        return self.folder.exports / f"{uid[:8]}.nxs"

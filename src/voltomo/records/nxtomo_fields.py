@@ -1,0 +1,214 @@
+"""The groups and fields of an NXtomo file, all but the frames themselves.
+
+Axes are NeXus's (McStas): x across the beam, y up, z along the beam. The sample stage's Z is
+therefore ``y_translation``, and its Y is ``z_translation``.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike
+
+from voltomo.records.baseline import ring_current_A, stage_position_m
+from voltomo.records.nxtomo_rows import NXtomoRows, missing_triggers
+from voltomo.records.scan import Scan
+
+FLUX_UNITS = "1/s/cm^2"
+
+
+def iso_utc(utc_s: float) -> str:
+    """A time as ISO 8601 with its zone."""
+    return datetime.fromtimestamp(utc_s, UTC).isoformat(timespec="microseconds")
+
+
+def group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:
+    """Make a group of a NeXus class."""
+    made = parent.create_group(name)
+    made.attrs["NX_class"] = kind
+    return made
+
+
+def field(parent: h5py.Group, name: str, value: Any, units: str | None = None) -> h5py.Dataset:
+    """Write a field with its units; text as UTF-8."""
+    if isinstance(value, str):
+        value = np.array(value, dtype=h5py.string_dtype())
+    dataset = parent.create_dataset(name, data=value)
+    if units is not None:
+        dataset.attrs["units"] = units
+    return dataset
+
+
+def texts(parent: h5py.Group, name: str, values: tuple[str, ...]) -> None:
+    """Write a list of texts, which may be empty."""
+    parent.create_dataset(name, data=np.array(values, dtype=h5py.string_dtype()))
+
+
+def write_entry(entry: h5py.Group, scan: Scan) -> None:
+    """Definition, title and times."""
+    start, stop = scan.record.start, scan.record.stop
+    field(entry, "definition", "NXtomo")
+    field(entry, "title", str(start.get("title") or f"{scan.record.spec.sample}, tomography"))
+    field(entry, "entry_identifier", scan.record.uid)
+    field(entry, "start_time", iso_utc(float(start["time"])))
+    if stop is not None:
+        field(entry, "end_time", iso_utc(float(stop["time"])))
+    field(entry, "program_name", "voltomo").attrs["version"] = version("voltomo")
+
+
+def write_instrument(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5py.Group:
+    """Source, beam and detector; returns the detector, which still lacks its data."""
+    start = scan.record.start
+    beamline: dict[str, Any] = dict(start.get("beamline") or {})
+    instrument = group(entry, "instrument", "NXinstrument")
+    field(instrument, "name", str(beamline.get("name", "unknown")))
+    source = group(instrument, "source", "NXsource")
+    field(source, "name", str(beamline.get("source_name", "unknown")))
+    field(source, "type", str(beamline.get("source_type", "Synchrotron X-ray Source")))
+    field(source, "probe", "x-ray")
+    beam = group(instrument, "beam", "NXbeam")
+    if start.get("energy_keV") is not None:
+        field(beam, "incident_energy", float(start["energy_keV"]), "keV")
+    field(beam, "flux", rows.flux_per_cm2_s, FLUX_UNITS)
+    return _write_detector(instrument, scan, rows)
+
+
+def _write_detector(instrument: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5py.Group:
+    spec = scan.record.spec
+    detector = group(instrument, "detector", "NXdetector")
+    field(detector, "image_key", rows.image_key)
+    field(detector, "image_key_control", rows.image_key)
+    field(detector, "count_time", np.full(rows.handle.shape, spec.exposure_s), "s")
+    pixel_m = spec.geometry.pixel_um * 1e-6
+    field(detector, "x_pixel_size", pixel_m, "m")
+    field(detector, "y_pixel_size", pixel_m, "m")
+    if spec.geometry.axis_column is not None:
+        from_middle = spec.geometry.axis_column - (spec.geometry.columns - 1) / 2
+        field(detector, "x_rotation_axis_pixel_position", from_middle, "pixel")
+    field(detector, "field_of_view", "Full")
+    return detector
+
+
+def write_sample(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
+    """Name, angle and position of the sample for each frame, and how the axis leans."""
+    record, spec = scan.record, scan.record.spec
+    sample = group(entry, "sample", "NXsample")
+    field(sample, "name", spec.sample)
+    field(sample, "rotation_angle", rows.angle_deg, "degree")
+    utc_s = rows.time_s + record.latches.utc_minus_trigger_s
+    shift_m = np.where(_flat_blocks(scan)[rows.block], spec.flats_shift_mm * 1e-3, 0.0)
+    for name, axis in (("x_translation", "x"), ("y_translation", "z"), ("z_translation", "y")):
+        position = stage_position_m(record, axis, utc_s)
+        if position is None:
+            position = np.zeros(rows.handle.shape)
+        field(sample, name, position + (shift_m if axis == "x" else 0.0), "m")
+    field(sample, "x_pixel_size", spec.geometry.pixel_um * 1e-6, "m")
+    field(sample, "y_pixel_size", spec.geometry.pixel_um * 1e-6, "m")
+    _write_transformations(sample, scan, rows)
+
+
+def _flat_blocks(scan: Scan) -> Any:
+    return np.array([block.kind == "flats" for block in scan.record.blocks])
+
+
+def _write_transformations(sample: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
+    """The axis leans first (towards the source, about −x), then the stage turns about it (y)."""
+    chain = group(sample, "transformations", "NXtransformations")
+    field(sample, "depends_on", "transformations/rotation")
+    _axis(chain, "rotation", rows.angle_deg, (0, 1, 0), "tilt")
+    _axis(chain, "tilt", scan.record.spec.geometry.tilt_deg, (-1, 0, 0), ".")
+
+
+def _axis(
+    chain: h5py.Group, name: str, value: Any, vector: tuple[float, float, float], parent: str
+) -> None:
+    axis = field(chain, name, np.asarray(value, dtype=np.float64), "degree")
+    axis.attrs["transformation_type"] = "rotation"
+    axis.attrs["vector"] = np.array(vector, dtype=np.float64)
+    axis.attrs["depends_on"] = parent
+
+
+def write_control(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
+    """Machine current for each frame, in amperes: what readers of NXtomo take ``control`` for."""
+    utc_s = rows.time_s + scan.record.latches.utc_minus_trigger_s
+    current = ring_current_A(scan.record, utc_s)
+    if current is not None:
+        control = group(entry, "control", "NXmonitor")
+        field(control, "data", current, "A")
+
+
+def write_voltomo(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
+    """Dose, fluence, times and the table of the missing: what has no standard field."""
+    record, spec = scan.record, scan.record.spec
+    ours = group(entry, "voltomo", "NXcollection")
+    field(ours, "run_uid", record.uid)
+    field(ours, "plan_name", str(record.start.get("plan_name", "")))
+    field(ours, "source", record.source)
+    field(ours, "scan_spec", spec.model_dump_json())
+    field(ours, "exit_status", record.outcome)
+    field(ours, "reason", record.reason)
+    field(ours, "laminography_angle", spec.geometry.tilt_deg, "degree")
+    field(ours, "roll_angle", spec.geometry.roll_deg, "degree")
+    replay: dict[str, Any] = dict(record.start.get("replay") or {})
+    if replay:
+        field(ours, "replay", json.dumps(replay, sort_keys=True))
+        field(ours, "counts_per_recorded_unit", float(replay.get("scale", 1.0)))
+    frames = group(ours, "frames", "NXcollection")
+    per_frame: tuple[tuple[str, ArrayLike, str | None], ...] = (
+        ("trigger_index", rows.trigger_index, None),
+        ("time", rows.time_s + record.latches.utc_minus_trigger_s, "s"),
+        ("residual", rows.residual_s, "s"),
+        ("dose", rows.dose_Gy, "Gy"),
+        ("flux", rows.flux_per_cm2_s, FLUX_UNITS),
+        ("fluence", rows.flux_per_cm2_s * spec.exposure_s, "1/cm^2"),
+    )
+    for name, values, units in per_frame:
+        field(frames, name, values, units)
+    frames["time"].attrs["start"] = "1970-01-01T00:00:00Z"
+    _write_missing(ours, scan)
+    _write_dose(ours, scan)
+
+
+def _write_missing(ours: h5py.Group, scan: Scan) -> None:
+    lost = missing_triggers(scan)
+    missing = group(ours, "missing", "NXcollection")
+    field(missing, "trigger_index", lost.trigger_index)
+    field(missing, "rotation_angle", lost.angle_deg, "degree")
+    field(missing, "dose", lost.dose_Gy, "Gy")
+    texts(missing, "outcome", lost.outcome)
+    texts(missing, "block", lost.block)
+    not_fired = scan.record.spec.triggers - scan.table.index.size
+    field(missing, "triggers_not_fired", int(not_fired))
+
+
+def _write_dose(ours: h5py.Group, scan: Scan) -> None:
+    dose = group(ours, "dose", "NXcollection")
+    field(dose, "total", scan.dose.dose_Gy, "Gy")
+    field(dose, "total_upper_bound", scan.dose.bound_Gy, "Gy")
+    field(dose, "beam_open", scan.dose.open_s, "s")
+    field(dose, "stamp", scan.dose.stamp)
+    if scan.dose.wasted_fraction is not None:
+        field(dose, "wasted_fraction", scan.dose.wasted_fraction)
+    causes = group(dose, "by_cause", "NXcollection")
+    for cause, dose_Gy in scan.dose.by_cause.items():
+        field(causes, cause.replace(",", "").replace(" ", "_"), dose_Gy, "Gy")
+
+
+def write_links(entry: h5py.Group) -> None:
+    """The plottable data: links to what lies elsewhere in the entry."""
+    data = group(entry, "data", "NXdata")
+    data.attrs["signal"] = "data"
+    for name, target in (
+        ("data", "instrument/detector/data"),
+        ("image_key", "instrument/detector/image_key"),
+        ("rotation_angle", "sample/rotation_angle"),
+    ):
+        node = entry[target]
+        node.attrs["target"] = node.name
+        data[name] = node
+    entry.attrs["default"] = "data"

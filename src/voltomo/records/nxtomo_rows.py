@@ -1,0 +1,135 @@
+"""Which frames go into an NXtomo file, in which order, and what is known of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltomo.model.frame_table import Outcome
+from voltomo.records.delivered import file_of
+from voltomo.records.scan import Scan
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+PROJECTION, FLAT, DARK, INVALID = 0, 1, 2, 3
+"""Values of ``image_key``."""
+
+_KEY_OF_KIND = {"sweep": PROJECTION, "flats": FLAT, "darks": DARK}
+
+
+@dataclass(frozen=True)
+class NXtomoRows:
+    """One row per exported frame, arrays of shape (n,): darks, then flats, then projections.
+
+    ``time_s`` (trigger clock) and ``angle_deg`` are at mid-exposure. ``trigger_index`` and
+    ``block`` are those of the trigger; −1 and the file's block for frames that belong to none,
+    whose image key is 3 and whose angle is interpolated.
+    """
+
+    handle: Ints
+    image_key: Ints
+    trigger_index: Ints
+    block: Ints
+    angle_deg: Floats
+    time_s: Floats
+    residual_s: Floats
+    dose_Gy: Floats
+    flux_per_cm2_s: Floats
+
+
+@dataclass(frozen=True)
+class MissingTriggers:
+    """Triggers that fired and gave no valid frame, arrays and names of length n."""
+
+    trigger_index: Ints
+    angle_deg: Floats
+    dose_Gy: Floats
+    outcome: tuple[str, ...]
+    block: tuple[str, ...]
+
+
+def missing_triggers(scan: Scan) -> MissingTriggers:
+    """The table of the missing, priming left out."""
+    rows = scan.scan_rows
+    lost = ~rows.valid
+    blocks = scan.record.blocks
+    return MissingTriggers(
+        rows.index[lost],
+        rows.angle_deg[lost],
+        rows.dose_Gy[lost],
+        tuple(Outcome(int(outcome)).name.lower() for outcome in rows.outcome[lost]),
+        tuple(blocks[int(number)].name for number in rows.block[lost]),
+    )
+
+
+def nxtomo_rows(scan: Scan) -> NXtomoRows:
+    """Choose and order the frames of a scan for its NXtomo file."""
+    valid = _valid_rows(scan)
+    invalid = _invalid_rows(scan)
+    both = NXtomoRows(
+        *(
+            np.concatenate([getattr(valid, name), getattr(invalid, name)])
+            for name in NXtomoRows.__dataclass_fields__
+        )
+    )
+    kinds = np.array([_rank(block.kind) for block in scan.record.blocks])
+    order = np.lexsort((both.handle, both.time_s, kinds[both.block]))
+    return NXtomoRows(*(getattr(both, name)[order] for name in NXtomoRows.__dataclass_fields__))
+
+
+def _rank(kind: str) -> int:
+    return -_KEY_OF_KIND.get(kind, PROJECTION)
+
+
+def _valid_rows(scan: Scan) -> NXtomoRows:
+    table, blocks = scan.table, scan.record.blocks
+    keys = np.array([_KEY_OF_KIND.get(block.kind, -1) for block in blocks])[table.block]
+    keep = table.valid & (keys >= 0)
+    dark = keys[keep] == DARK
+    return NXtomoRows(
+        handle=table.source[keep],
+        image_key=keys[keep],
+        trigger_index=table.index[keep],
+        block=table.block[keep],
+        angle_deg=table.angle_deg[keep],
+        time_s=table.time_s[keep],
+        residual_s=table.residual_s[keep],
+        dose_Gy=table.dose_Gy[keep],
+        flux_per_cm2_s=np.where(dark, 0.0, scan.exposure.flux_per_cm2_s[keep]),
+    )
+
+
+def _invalid_rows(scan: Scan) -> NXtomoRows:
+    """Frames without a trigger of their own, at the angle that the stage had then."""
+    frames, table = scan.delivered.frames, scan.table
+    numbers = scan.block_numbers
+    of_file = np.array(
+        [numbers.get(source.block, -1) for source in scan.delivered.sources], dtype=np.int64
+    )
+    exported = {at for at, block in enumerate(scan.record.blocks) if block.kind != "priming"}
+    handle = scan.invalid_handles
+    block = of_file[file_of(handle)] if handle.size else handle
+    keep = np.isin(block, list(exported))
+    handle, block = handle[keep], block[keep]
+    places = np.flatnonzero(np.isin(frames.source, handle))
+    places = places[np.argsort(frames.source[places])]
+    handle, block = np.sort(handle), block[np.argsort(handle)]
+    time_s = frames.time_s[places]
+    if scan.clock is not None:
+        time_s = scan.clock.to_reference(time_s) + scan.record.spec.exposure_s / 2
+    unknown = np.full(handle.shape, np.nan)
+    known = table.index.size > 0 and scan.clock is not None
+    return NXtomoRows(
+        handle=handle,
+        image_key=np.full(handle.shape, INVALID, dtype=np.int64),
+        trigger_index=np.full(handle.shape, -1, dtype=np.int64),
+        block=block,
+        angle_deg=np.interp(time_s, table.time_s, table.angle_deg) if known else unknown,
+        time_s=time_s,
+        residual_s=unknown,
+        dose_Gy=unknown,
+        flux_per_cm2_s=unknown,
+    )
