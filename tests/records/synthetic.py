@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -39,7 +40,7 @@ def small_spec(tilt_deg: float = 0.0, sweeps: int = 1) -> ScanSpec:
     )
 
 
-def picture(spec: ScanSpec, block: Block, angle_deg: float, rng: np.random.Generator):
+def picture(spec: ScanSpec, block: Block, angle_deg: float, rng: np.random.Generator) -> np.ndarray:
     """Counts of one frame: 100 in the dark, 20 000 in the open, a disc off the axis between."""
     geometry = spec.geometry
     counts = np.full((geometry.rows, geometry.columns), 100.0)
@@ -103,7 +104,7 @@ class SyntheticRun:
         return self
 
     def _begin(self, log: RunLog) -> None:
-        start = {
+        start: dict[str, Any] = {
             "uid": self.uid, "time": START_UTC_S, "plan_name": "tomography",
             "scan_spec": self.spec.model_dump(mode="json"), "sample": self.spec.sample,
             "source": self.source, "energy_keV": 25.0,
@@ -132,12 +133,21 @@ class SyntheticRun:
         log("event", {"uid": str(uuid.uuid4()), "descriptor": f"{self.uid}-b", "time": utc_s,
                       "seq_num": 1, "data": data, "timestamps": {}})  # fmt: skip
 
-    def _block(self, log, block, count, now_s, number, rng, is_last) -> int:
+    def _block(
+        self,
+        log: RunLog,
+        block: Block,
+        count: int,
+        now_s: float,
+        number: int,
+        rng: np.random.Generator,
+        is_last: bool,
+    ) -> int:
         index = block.first + np.arange(count)
         edges_utc_s = now_s + np.arange(count) * block.period_s
         time_s = edges_utc_s + TRIGGER_MINUS_UTC_S
         angle = np.full(count, self.spec.geometry.start_deg)
-        if block.step_deg is not None:
+        if block.start_deg is not None and block.step_deg is not None:
             angle = block.start_deg + block.step_deg * np.arange(count)
         half_deg = (block.step_deg or 0.0) / block.period_s * self.spec.exposure_s / 2
         images, ids, stamps = [], [], []
@@ -169,7 +179,14 @@ class SyntheticRun:
         self._pages(log, index, angle, time_s, edges_utc_s)
         return number
 
-    def _pages(self, log, index, angle, time_s, edges_utc_s) -> None:
+    def _pages(
+        self,
+        log: RunLog,
+        index: np.ndarray,
+        angle: np.ndarray,
+        time_s: np.ndarray,
+        edges_utc_s: np.ndarray,
+    ) -> None:
         """Chunks overlap, as those of the trigger source do."""
         for first in range(0, index.size, 7):
             part = slice(max(first - 3, 0), first + 7)
@@ -182,7 +199,9 @@ class SyntheticRun:
                 "timestamps": {},
             })  # fmt: skip
 
-    def _charge(self, log, ledger, block, count, now_s) -> None:
+    def _charge(
+        self, log: RunLog, ledger: AppendLog, block: Block, count: int, now_s: float
+    ) -> None:
         opened, closed = now_s - 0.05, now_s + count * block.period_s + 0.05
         replay = self.source == "replay"
         central = 0.0 if replay else FLUX * (closed - opened) * DOSE_PER_FLUENCE
@@ -196,3 +215,20 @@ class SyntheticRun:
             "opened_utc_s": opened, "closed_utc_s": closed, "flux": flux,
             "dose_per_fluence_Gy_cm2": DOSE_PER_FLUENCE})  # fmt: skip
         log.append_entry("settlement", cost | {"reason": "done"})
+
+
+def contents(path: Path, entry: str = "entry") -> dict[str, Any]:
+    """Every field of an entry by its path: arrays, numbers, text."""
+    fields: dict[str, Any] = {}
+
+    def walk(group: h5py.Group, above: str) -> None:
+        for name, item in group.items():
+            if isinstance(item, h5py.Group):
+                walk(item, f"{above}{name}/")
+            elif isinstance(item, h5py.Dataset):
+                is_text = h5py.check_string_dtype(item.dtype) is not None
+                fields[above + name] = (item.asstr() if is_text else item)[()]
+
+    with h5py.File(path) as file:
+        walk(cast("h5py.Group", file[entry]), "")
+    return fields
