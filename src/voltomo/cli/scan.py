@@ -83,7 +83,7 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
 
     token = session.RE.subscribe(note)
     if not quiet:
-        session.RE.waiting_hook = ProgressBarManager()
+        setattr(session.RE, "waiting_hook", ProgressBarManager())
     error = ""
     try:
         session.RE(tomography(session.beamline, spec, md=session.metadata))
