@@ -1,0 +1,175 @@
+"""How fast frames go from camera to file and to the live slice: ``python -m benchmarks.live``.
+
+1024² uint16 frames, made before the start, go through camera process, PVA, worker and slice PV
+at 20, 50 and 100 frames/s, then at rising rates. Latency is from the end of an exposure to an
+outside client's receipt of the first slice that holds its trigger. A rate counts as reached when
+every frame is in the file *and* was used from the stream, with p99 ≤ 250 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from benchmarks.processes import cpu_seconds
+from voltomo.cli.export import find_run
+from voltomo.cli.supervisor import Supervisor
+from voltomo.cli.up import make_supervisor
+from voltomo.live.observer import SliceObserver, latencies_s
+from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
+from voltomo.profiles.scan_file import ScanFile
+from voltomo.records.scan import Scan, read_scan
+from voltomo.runtime.run_folder import RunFolder
+from voltomo.twin.world import World
+
+_DEADLINE_MS = 250.0
+_SERVICES = ("motion", "beam", "shutter", "camera", "writer", "guard", "worker", "page")
+
+
+def beamline() -> BeamlineFile:
+    """The virtual beamline with frames of 1024² that were made at the start."""
+    file = load_beamline("virtual")
+    samples = [
+        s.model_copy(update={"beam_limit_s": 1e5, "dose_limit_Gy": 1e9}) for s in file.samples
+    ]
+    return file.model_copy(
+        update={
+            "rows": 1024,
+            "columns": 1024,
+            "axis_column": 511.5,
+            "samples": samples,
+            "twin": {**file.twin, "camera": {"prerendered": True}},
+        }
+    )
+
+
+def scan_file(rate: float, seconds: float) -> ScanFile:
+    """One sweep of so many seconds at a rate."""
+    return ScanFile(
+        sample="demo cell",
+        projections=round(rate * seconds),
+        exposure_s=0.6 / rate,
+        period_s=1.0 / rate,
+        darks=12,
+        flats_before=12,
+        flats_after=0,
+    )
+
+
+@dataclass
+class Watched:
+    """CPU of each process over the scan."""
+
+    supervisor: Supervisor
+    before: dict[str, float]
+
+    @classmethod
+    def start(cls, supervisor: Supervisor) -> Watched:
+        """Read all counters."""
+        return cls(supervisor, {n: cpu_seconds(supervisor.pid(n)) for n in _SERVICES})
+
+    def ms_per_frame(self, frames: int) -> dict[str, float]:
+        """Milliseconds of CPU a frame since the start, by process."""
+        return {
+            name: round(1e3 * (cpu_seconds(self.supervisor.pid(name)) - since) / frames, 3)
+            for name, since in self.before.items()
+        }
+
+
+def run_rate(
+    supervisor: Supervisor, folder: RunFolder, rate: float, seconds: float
+) -> dict[str, Any]:
+    """Scan once at a rate and measure."""
+    written = folder.root / "scan.yml"
+    written.write_text(yaml.safe_dump(scan_file(rate, seconds).model_dump(mode="json")))
+    known = len(World.open(folder.world).frames)
+    watched = Watched.start(supervisor)
+    with SliceObserver(supervisor.addresses) as observer:
+        command = [sys.executable, "-m", "benchmarks.scan_only", str(folder.root)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"the scan at {rate}/s failed: {done.stderr[-2000:]}")
+        uid = find_run(folder, "last")
+        streamed = json.loads(done.stdout.splitlines()[-1])["frames_streamed"]
+        receipts = observer.receipts(uid)
+    scan = read_scan(folder, uid)
+    sweep = next(at for at, block in enumerate(scan.record.blocks) if block.kind == "sweep")
+    frames = int(np.count_nonzero(scan.table.block == sweep))
+    cpu = watched.ms_per_frame(int(scan.table.index.size))
+    latency = _latencies(folder, known, scan, sweep, receipts)
+    return {
+        "kind": "tomography",
+        "rate": rate,
+        "seconds": round(frames / rate, 1),
+        "frames": frames,
+        "file_lost": int(np.count_nonzero(~scan.table.valid)),
+        "processed": int(streamed) - (int(scan.table.index.size) - frames),
+        "latency_p50_ms": round(float(np.percentile(latency, 50)) * 1e3, 1),
+        "latency_p99_ms": round(float(np.percentile(latency, 99)) * 1e3, 1),
+        "cpu_ms_per_frame": cpu,
+    }
+
+
+def _latencies(
+    folder: RunFolder, known: int, scan: Scan, sweep: int, receipts: np.ndarray
+) -> np.ndarray:
+    world = World.open(folder.world)
+    block = scan.record.blocks[sweep]
+    rows = world.frames.since(known)
+    rows = rows[(rows["index"] >= block.first) & (rows["index"] < block.last)]
+    offset = time.monotonic() - world.now_s()
+    late = latencies_s(receipts, rows["index"], rows["end_s"] + offset)
+    missing = rows.size - late.size
+    return np.concatenate([late, np.full(missing, np.inf)]) if missing else late
+
+
+def reached(run: dict[str, Any]) -> bool:
+    """Every frame in the file and processed, in time."""
+    return (
+        run["file_lost"] == 0
+        and run["processed"] >= run["frames"]
+        and run["latency_p99_ms"] <= _DEADLINE_MS
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--rates", type=float, nargs="*", default=[20.0, 50.0, 100.0])
+    parser.add_argument("--highest", type=float, default=200.0)
+    options = parser.parse_args()
+    runs: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = RunFolder(Path(place) / "run")
+        with make_supervisor(folder, beamline()) as supervisor:
+            for rate in options.rates:
+                runs.append(_said(run_rate(supervisor, folder, rate, options.seconds)))
+            rate = max((run["rate"] for run in runs if reached(run)), default=0.0)
+            while rate and rate + 10 <= options.highest:
+                run = _said(run_rate(supervisor, folder, rate + 10, options.seconds))
+                runs.append(run)
+                if not reached(run):
+                    break
+                rate += 10
+    best = max((run["rate"] for run in runs if reached(run)), default=0.0)
+    sys.stdout.write(json.dumps({"runs": runs, "max_rate": {"tomography": best}}) + "\n")
+
+
+def _said(run: dict[str, Any]) -> dict[str, Any]:
+    sys.stderr.write(json.dumps(run) + "\n")
+    return run
+
+
+if __name__ == "__main__":
+    main()

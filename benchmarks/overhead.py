@@ -1,0 +1,96 @@
+"""What a sweep costs beside its frames: ``python -m benchmarks.overhead``.
+
+A sweep of 10 s on the virtual beamline. ``start_to_first_frame_s`` runs from the call of the plan
+to the first trigger of the sweep, priming, darks and flats included. ``beam_open_s`` is the time
+that the beam was open on the sample in the sweep, ``beam_useful_s`` the exposure of its valid
+frames together with the dead time between them; ``wasted_fraction`` is by dose. ``events_per_s``
+is how many events a plain RunEngine with the run log subscribed takes in a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from voltomo.cli.export import find_run
+from voltomo.cli.up import make_supervisor
+from voltomo.profiles.beamline_file import load_beamline
+from voltomo.profiles.scan_file import ScanFile
+from voltomo.records.run_log import RunLog
+from voltomo.records.scan import Scan, read_scan
+from voltomo.runtime.run_folder import RunFolder
+
+_RATE = 25.0
+
+
+def sweep_costs(scan: Scan, called_utc_s: float) -> dict[str, Any]:
+    """Times and waste of the one sweep of a scan."""
+    record = scan.record
+    number = next(at for at, block in enumerate(record.blocks) if block.kind == "sweep")
+    block = record.blocks[number]
+    rows = scan.table.of_blocks([number])
+    to_utc_s = record.latches.utc_minus_trigger_s
+    first_utc_s = float(rows.time_s.min()) + to_utc_s
+    openings = [o for o in record.openings if o.purpose == block.name]
+    open_s = sum(opening.closed_utc_s - opening.opened_utc_s for opening in openings)
+    useful_s = int(rows.valid.sum()) * block.period_s
+    return {
+        "start_to_first_frame_s": round(first_utc_s - called_utc_s, 2),
+        "beam_open_s": round(open_s, 3),
+        "beam_useful_s": round(useful_s, 3),
+        "wasted_fraction": round(1 - useful_s / open_s, 4) if open_s else None,
+    }
+
+
+def events_per_s(folder: Path, points: int = 500) -> float:
+    """Events a second of a RunEngine that writes the run log."""
+    from bluesky import RunEngine
+    from bluesky.plans import count
+    from ophyd.sim import SynSignal
+
+    engine = RunEngine({})
+    with RunLog(folder / "events.log") as log:
+        engine.subscribe(log)
+        detector = SynSignal(func=lambda: 1.0, name="detector")
+        before = time.perf_counter()
+        engine(count([detector], points))
+        return points / (time.perf_counter() - before)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    seconds = parser.parse_args().seconds
+    scan_file = ScanFile(
+        sample="demo cell",
+        projections=int(np.ceil(seconds * _RATE)),
+        exposure_s=0.6 / _RATE,
+        period_s=1 / _RATE,
+    )
+    with tempfile.TemporaryDirectory() as place:
+        folder = RunFolder(Path(place) / "run")
+        with make_supervisor(folder, load_beamline("virtual")):
+            written = folder.root / "scan.yml"
+            written.write_text(yaml.safe_dump(scan_file.model_dump(mode="json")))
+            command = [sys.executable, "-m", "benchmarks.scan_only", str(folder.root)]
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+            if done.returncode != 0:
+                raise SystemExit(f"the scan failed: {done.stderr[-2000:]}")
+        called_utc_s = json.loads(done.stdout.splitlines()[-1])["called_utc_s"]
+        result = sweep_costs(read_scan(folder, find_run(folder, "last")), called_utc_s)
+        result["events_per_s"] = round(events_per_s(Path(place)), 1)
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""A session that scans ``scan.yml`` of a run folder and prints what the live path made of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from voltomo.cli.scan import perform
+from voltomo.profiles.beamline_file import running_beamline
+from voltomo.profiles.scan_file import ScanFile
+from voltomo.profiles.session import open_session
+from voltomo.profiles.yaml_file import load_yaml
+from voltomo.runtime.run_folder import RunFolder
+
+_PATIENCE_S = 60.0
+
+
+def main() -> None:
+    """Scan, wait for the worker, print ``frames_streamed`` as JSON last."""
+    folder = RunFolder(Path(sys.argv[1]))
+    beamline = running_beamline(folder)
+    spec = load_yaml(folder.root / "scan.yml", ScanFile).spec(beamline)
+    with open_session(folder, beamline) as session:
+        called_utc_s = time.time()
+        done = perform(session, spec)
+        deadline = time.monotonic() + _PATIENCE_S
+        while session.live.state.get() != "Done" and time.monotonic() < deadline:
+            time.sleep(0.2)
+        streamed = int(session.live.frames_streamed.get())
+    if done.exit_status != "success":
+        raise SystemExit(done.error)
+    made = {"uid": done.uid, "frames_streamed": streamed, "called_utc_s": called_utc_s}
+    sys.stdout.write(json.dumps(made) + "\n")
+
+
+if __name__ == "__main__":
+    main()
