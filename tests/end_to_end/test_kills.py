@@ -1,0 +1,95 @@
+"""SIGKILL of each process in mid-sweep: the beam closes, the record stays, the next scan works."""
+
+import os
+import signal
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.virtual_beamline import VirtualBeamline, scan_file
+
+pytestmark = [pytest.mark.twin, pytest.mark.kill, pytest.mark.timeout(240)]
+
+CLOSED_WITHIN_S = 1.0
+
+
+def assert_next_scan_works(beamline: VirtualBeamline) -> None:
+    scan = beamline.scan(scan_file(projections=40))
+    assert scan.record.outcome == "success"
+    assert scan.table.missing.size == 0
+
+
+def closed_from(beamline: VirtualBeamline, killed_s: float) -> bool:
+    """Whether the shutter was shut a second after the kill, and stayed so."""
+    world = beamline.world
+    times = np.arange(killed_s + CLOSED_WITHIN_S, world.now_s(), 0.01)
+    open_part = world.channel("shutter").at(times)
+    return times.size > 0 and bool(np.all(open_part == 0))
+
+
+@pytest.mark.parametrize("service", ["guard", "motion", "camera", "writer"])
+def test_a_dead_service_ends_the_scan_with_the_beam_off(
+    beamline: VirtualBeamline, service: str
+) -> None:
+    world = beamline.world
+    known = len(world.frames)
+    session = beamline.start_scan(scan_file(projections=400))
+    beamline.wait_for_sweep(session, 40, known)
+    killed_s = world.now_s()
+    os.kill(beamline.supervisor.pid(service), signal.SIGKILL)
+    said, _ = session.communicate(timeout=90)
+
+    assert session.returncode == 1, said
+    assert closed_from(beamline, killed_s)
+    scan = beamline.last_scan()
+    assert scan.record.outcome == "fail"
+    assert scan.record.reason
+    seen = scan.table.of_blocks([scan.block_numbers["sweep_0"]])
+    assert np.count_nonzero(seen.valid) >= 20
+    nexus = beamline.folder.exports / f"{scan.record.uid[:8]}.nxs"
+    with h5py.File(nexus, "r") as file:
+        assert np.count_nonzero(file["entry/instrument/detector/image_key"][:] == 0) >= 20
+
+    assert beamline.supervisor.wait_ready(service, 30)
+    assert_next_scan_works(beamline)
+
+
+def test_a_dead_session_ends_the_beam_and_its_run_is_closed(beamline: VirtualBeamline) -> None:
+    world = beamline.world
+    known = len(world.frames)
+    session = beamline.start_scan(scan_file(projections=400))
+    beamline.wait_for_sweep(session, 40, known)
+    killed_s = world.now_s()
+    session.kill()
+    session.communicate()
+    beamline.wait(lambda: world.now_s() > killed_s + CLOSED_WITHIN_S + 0.5, 5)
+
+    assert closed_from(beamline, killed_s)
+    dead = beamline.last_scan()
+    assert dead.record.outcome == "open"
+    assert_next_scan_works(beamline)
+    from voltomo.records.scan import read_scan
+
+    closed = read_scan(beamline.folder, dead.record.uid)
+    assert closed.record.outcome == "fail"
+    assert closed.record.reason
+    sweep = closed.table.of_blocks([closed.block_numbers["sweep_0"]])
+    assert np.count_nonzero(sweep.valid) >= 20
+
+
+@pytest.mark.parametrize("service", ["worker", "page"])
+def test_without_worker_or_page_the_scan_goes_on(beamline: VirtualBeamline, service: str) -> None:
+    known = len(beamline.world.frames)
+    session = beamline.start_scan(scan_file(projections=200))
+    beamline.wait_for_sweep(session, 40, known)
+    os.kill(beamline.supervisor.pid(service), signal.SIGKILL)
+    said, _ = session.communicate(timeout=110)
+
+    assert session.returncode == 0, said
+    scan = beamline.last_scan()
+    assert scan.record.outcome == "success"
+    assert scan.table.missing.size == 0
+    assert beamline.supervisor.wait_ready(service, 30)
+    picture = np.load(beamline.folder.exports / f"{scan.record.uid[:8]}.slice.npz")
+    assert int(picture["frames"]) == 200

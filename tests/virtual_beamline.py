@@ -1,0 +1,124 @@
+"""One virtual beamline for all tests of a run, and sessions on it in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from voltomo.cli.supervisor import Supervisor
+from voltomo.cli.up import make_supervisor
+from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
+from voltomo.profiles.scan_file import ScanFile
+from voltomo.records.scan import Scan, read_scan
+from voltomo.records.scan_record import scan_uids
+from voltomo.runtime.append_log import read_log
+from voltomo.runtime.run_folder import RunFolder
+from voltomo.twin.world import World
+
+PERIOD_S = 0.036
+
+
+def beamline_file() -> BeamlineFile:
+    """The shipped virtual beamline with a budget that no test run uses up."""
+    file = load_beamline("virtual")
+    rich = file.samples[0].model_copy(update={"beam_limit_s": 1e5, "dose_limit_Gy": 1e9})
+    poor = rich.model_copy(update={"name": "poor cell", "dose_limit_Gy": 10.0})
+    return file.model_copy(update={"samples": [rich, poor]})
+
+
+def scan_file(**options: Any) -> ScanFile:
+    """A short scan."""
+    values: dict[str, Any] = {
+        "sample": "demo cell",
+        "projections": 120,
+        "exposure_s": 0.02,
+        "period_s": PERIOD_S,
+        "darks": 10,
+        "flats_before": 10,
+        "flats_after": 0,
+    }
+    return ScanFile.model_validate(values | options)
+
+
+@dataclass
+class VirtualBeamline:
+    """What tests ask of the running beamline."""
+
+    folder: RunFolder
+    file: BeamlineFile
+    supervisor: Supervisor
+    scans: int = field(default=0)
+
+    @classmethod
+    def make(cls, root: Path, first_port: int | None = None) -> VirtualBeamline:
+        """A beamline that is not started yet."""
+        folder, file = RunFolder(root), beamline_file()
+        return cls(folder, file, make_supervisor(folder, file, first_port))
+
+    @property
+    def world(self) -> World:
+        """What really happens."""
+        return World.open(self.folder.world)
+
+    def start_scan(self, scan: ScanFile) -> subprocess.Popen[str]:
+        """Begin a scan in a session process."""
+        self.scans += 1
+        written = self.folder.root / f"scan-{self.scans}.yml"
+        written.write_text(yaml.safe_dump(scan.model_dump(mode="json")))
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "voltomo.cli.main", "scan", str(written), "--quiet"),
+                *("--run-folder", str(self.folder.root)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def scan(self, scan: ScanFile) -> Scan:
+        """Scan to the end; the session must succeed."""
+        process = self.start_scan(scan)
+        said, _ = process.communicate(timeout=110)
+        assert process.returncode == 0, said
+        return self.last_scan()
+
+    def last_scan(self) -> Scan:
+        """The last run with its frames."""
+        return read_scan(self.folder, scan_uids(read_log(self.folder.run_log))[-1])
+
+    def live(self, scan: Scan) -> dict[str, Any]:
+        """What the live path left of a scan."""
+        path = self.folder.exports / f"{scan.record.uid[:8]}.live.json"
+        return json.loads(path.read_text())
+
+    def wait_for_sweep(self, process: subprocess.Popen[str], views: int, known: int) -> None:
+        """Wait until so many views of a sweep were exposed; the session must live meanwhile."""
+        first = next(b for b in scan_file().spec(self.file).blocks() if b.kind == "sweep").first
+        self.wait(
+            lambda: bool((self.world.frames.since(known)["index"] >= first + views).any()),
+            60,
+            process,
+        )
+
+    @staticmethod
+    def wait(
+        done: Callable[[], bool], patience_s: float, process: subprocess.Popen[str] | None = None
+    ) -> None:
+        """Poll until something is so."""
+        deadline = time.monotonic() + patience_s
+        while not done():
+            if process is not None and process.poll() is not None:
+                said = process.stdout.read() if process.stdout else ""
+                raise AssertionError(f"the session ended too early: {said}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"nothing happened within {patience_s} s")
+            time.sleep(0.01)
