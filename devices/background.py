@@ -1,0 +1,115 @@
+"""Work that takes several puts and waits, in a thread of its own, seen as an ophyd status."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from epics.ca import CAThread
+from ophyd.status import Status
+
+from voltomo.devices.faults import fault
+
+_POLL_S = 0.01
+
+
+def in_background(name: str, work: Callable[[], object], timeout_s: float) -> Status:
+    """Start ``work`` in a thread that shares the Channel Access context.
+
+    Parameters
+    ----------
+    name : str
+        Device and action, for the thread's name and the sentence of a time-out.
+    work : callable
+        Must end by itself; its exception becomes that of the status.
+    timeout_s : float
+        After this long the status fails, whatever the thread does.
+    """
+    status = Status(timeout=None)
+
+    def overdue() -> None:
+        late = fault(name, f"to be done within {timeout_s:.1f} s", "no end of it")
+        finish(status, late)
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001
+            # It is not lost: it is the outcome of the status.
+            finish(status, error)
+        else:
+            finish(status)
+        finally:
+            timer.cancel()
+
+    timer = threading.Timer(timeout_s, overdue)
+    timer.daemon = True
+    timer.start()
+    CAThread(target=run, name=name, daemon=True).start()
+    return status
+
+
+def finish(status: Status, error: Exception | None = None) -> bool:
+    """End a status if it has not ended; returns whether this call ended it."""
+    with status._lock:
+        if status.done or status._externally_initiated_completion:
+            return False
+        if error is None:
+            status.set_finished()
+        else:
+            status.set_exception(error)
+        return True
+
+
+def wait_until(
+    reached: Callable[[], bool],
+    timeout_s: float,
+    complaint: Callable[[], Exception],
+    stop: threading.Event | None = None,
+) -> None:
+    """Wait in a background thread until something holds.
+
+    Parameters
+    ----------
+    reached : callable
+        Whether it holds.
+    timeout_s : float
+        How long to wait.
+    complaint : callable
+        Makes the exception that is raised when it does not hold in time.
+    stop : threading.Event, optional
+        Ends the waiting without complaint.
+    """
+    end_s = time.monotonic() + timeout_s
+    while not reached():
+        if stop is not None and stop.wait(_POLL_S):
+            return
+        if time.monotonic() > end_s:
+            raise complaint()
+        if stop is None:
+            time.sleep(_POLL_S)
+
+
+def put_and_confirm(signal: Any, value: object, *, timeout_s: float = 3.0) -> None:
+    """Write a setting and read it back until it is what was written.
+
+    Enumerations are written and compared by their words.
+
+    Raises
+    ------
+    DeviceFault
+        The readback stayed different.
+    """
+    signal.put(value, wait=True, timeout=timeout_s)
+    seen: list[object] = [None]
+
+    def same() -> bool:
+        as_text = isinstance(value, str)
+        seen[0] = signal.get(use_monitor=False, **({"as_string": True} if as_text else {}))
+        if isinstance(value, float):
+            return abs(float(str(seen[0])) - value) <= 1e-6 * max(1.0, abs(value))
+        return seen[0] == value
+
+    wait_until(same, timeout_s, lambda: fault(signal.name, repr(value), repr(seen[0])))

@@ -1,0 +1,146 @@
+"""All devices of a beamline, made and connected together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ophyd import Device
+
+from voltomo.devices import timeouts
+from voltomo.devices.beam import BeamMonitor, Energy
+from voltomo.devices.beam_lease import BeamLease
+from voltomo.devices.camera import Camera
+from voltomo.devices.connections import ConnectionWatch
+from voltomo.devices.shutter import Shutter
+from voltomo.devices.stages import RotationStage, SampleStage
+from voltomo.devices.trigger_box import TriggerBox
+
+_SHOWN = 8
+
+
+class BeamlineIncomplete(Exception):
+    """PVs of the beamline do not answer; the message lists them."""
+
+
+@dataclass(frozen=True)
+class Beamline:
+    """What stands on the beamline.
+
+    ``watch`` fails the plan that holds it as soon as stage, trigger hardware, camera, writer,
+    shutter or guard disconnects.
+    """
+
+    rotation: RotationStage
+    sample_stage: SampleStage
+    camera: Camera
+    trigger: TriggerBox
+    beam_monitor: BeamMonitor
+    energy: Energy
+    shutter: Shutter
+    lease: BeamLease
+    watch: ConnectionWatch
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """All that have PVs."""
+        return (
+            self.rotation,
+            self.sample_stage,
+            self.camera,
+            self.trigger,
+            self.beam_monitor,
+            self.energy,
+            self.shutter,
+            self.lease,
+        )
+
+
+def connect_beamline(
+    prefix: str, timeout_s: float = timeouts.CONNECTION_S, *, frames_folder: Path | None = None
+) -> Beamline:
+    """Make all devices of a beamline and wait until every PV answers.
+
+    Parameters
+    ----------
+    prefix : str
+        First part of all PV names.
+    timeout_s : float
+        For all of them together.
+    frames_folder : Path, optional
+        Where files of frames go; the folder that the writer shows if not given.
+
+    Raises
+    ------
+    BeamlineIncomplete
+        PVs are missing; they are listed.
+    """
+    timeouts.use_everywhere(connection_s=timeout_s)
+    rotation = RotationStage(f"{prefix}Stage:Rotation", name="rotation", labels={"motors"})
+    trigger = TriggerBox(f"{prefix}Trigger:", name="trigger", labels={"triggers"})
+    camera = Camera(
+        f"{prefix}Cam:",
+        name="camera",
+        labels={"detectors", "area_detectors"},
+        frames_folder=frames_folder,
+    )
+    sample_stage = SampleStage(f"{prefix}Stage:", name="sample_stage", labels={"baseline"})
+    beam_monitor = BeamMonitor(f"{prefix}Beam:", name="beam_monitor", labels={"baseline"})
+    energy = Energy(f"{prefix}Beam:", name="energy", labels={"baseline"})
+    shutter = Shutter(f"{prefix}Shutter:", name="shutter", labels={"shutters"})
+    lease = BeamLease(f"{prefix}Guard:", name="lease", labels={"shutters"})
+    devices = (rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, lease)
+    _wait_for_all(devices, timeout_s)
+    watch = ConnectionWatch(
+        "beamline",
+        {
+            "rotation": [rotation.user_readback],
+            "trigger": [trigger.count],
+            "camera": [camera.cam.acquire],
+            "writer": [camera.hdf1.num_captured],
+            "shutter": [shutter.state],
+            "guard": [lease.heartbeat],
+        },
+    )
+    lease.device_lost = watch.lost
+    return Beamline(
+        rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, lease, watch
+    )
+
+
+def _wait_for_all(devices: tuple[Device, ...], timeout_s: float) -> None:
+    """Wait until every eager PV answers; those of lazy components answer when they are needed."""
+    end_s = time.monotonic() + timeout_s
+    signals = [signal for device in devices for signal in _signals(device)]
+    absent = signals
+    while absent and time.monotonic() < end_s:
+        absent = [signal for signal in absent if not signal.connected]
+        if absent:
+            time.sleep(0.02)
+    if not absent:
+        return
+    names = sorted(
+        {
+            getattr(signal, attribute)
+            for signal in absent
+            for attribute in ("pvname", "setpoint_pvname")
+            if hasattr(signal, attribute)
+        }
+    )
+    shown = ", ".join(names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    raise BeamlineIncomplete(
+        f"expected {len(signals)} PVs of the beamline to answer within {timeout_s:g} s, saw none "
+        f"from {len(names)}: {shown}{more}; no beam was used; see 'voltomo status', or the "
+        "beamline file's prefix"
+    )
+
+
+def _signals(device: Device) -> Iterator[Any]:
+    """Signals that exist: lazy ones that nobody has asked for are left alone."""
+    for walk in device.walk_signals(include_lazy=False):
+        if hasattr(walk.item, "pvname"):
+            yield walk.item

@@ -1,0 +1,54 @@
+"""The camera's look at its own files: stamps of a closed one, room for the next."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from voltomo.devices.faults import fault
+from voltomo.model.frame_table import Frames
+
+_STAMPS = "/entry/instrument/NDAttributes/NDArrayTimeStamp"
+_NUMBERS = "/entry/instrument/NDAttributes/NDArrayUniqueId"
+
+
+def read_frames(path: Path) -> Frames:
+    """Stamps and numbers of the frames in a closed file.
+
+    Raises
+    ------
+    DeviceFault
+        The file cannot be read, or lacks them.
+    """
+    try:
+        with h5py.File(path, "r", libver="latest", swmr=True) as file:
+            stamps = np.asarray(file[_STAMPS], dtype=np.float64)
+            numbers = np.asarray(file[_NUMBERS], dtype=np.int64)
+    except (OSError, KeyError) as error:
+        raise fault(
+            "camera", f"stamps and numbers of frames in {path}", str(error), "no beam was used"
+        ) from error
+    return Frames(stamps, numbers, np.arange(stamps.size, dtype=np.int64))
+
+
+def check_room(folder: Path, need_bytes: int) -> None:
+    """Refuse a folder that has not twice the room that is needed.
+
+    Raises
+    ------
+    DeviceFault
+        The folder does not exist, or the disk is too small.
+    """
+    if not folder.is_dir():
+        raise fault("camera", f"the folder {folder}", "none", "make it, or choose another")
+    free = shutil.disk_usage(folder).free
+    if free < 2 * need_bytes:
+        raise fault(
+            "camera",
+            f"{2 * need_bytes / 1e9:.2f} GB free in {folder} (twice the need)",
+            f"{free / 1e9:.2f} GB",
+            "no beam was used; make room or take fewer frames",
+        )

@@ -1,0 +1,95 @@
+"""Talking to the guard over Channel Access: a command out, the reply to it back."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from typing import Any
+
+from ophyd import Component, Device, EpicsSignal, EpicsSignalRO
+
+from voltomo.dose.lease import LeaseLost, LeaseRefused, LeaseRequest, Settlement
+
+_REPLY_S = 2.0
+
+
+class GuardChannel(Device):
+    """The guard's PVs, and its commands as methods; an `ExposureLease` of this process.
+
+    The client of a plan speaks by the same library as its devices: two Channel Access
+    libraries in one process would not share a connection's fate.
+    """
+
+    command = Component(EpicsSignal, "Command", string=True, kind="omitted")
+    reply = Component(EpicsSignalRO, "Reply", string=True, kind="omitted")
+    heartbeat = Component(EpicsSignalRO, "Heartbeat", kind="omitted", auto_monitor=True)
+    state = Component(EpicsSignalRO, "State", string=True, kind="normal", auto_monitor=True)
+    reason = Component(EpicsSignalRO, "Reason", string=True, kind="omitted")
+    dose_Gy = Component(EpicsSignalRO, "Dose", kind="hinted", auto_monitor=True)
+    dose_rate_Gy_s = Component(EpicsSignalRO, "DoseRate", kind="normal", auto_monitor=True)
+    budget_dose_Gy = Component(EpicsSignalRO, "BudgetDose", kind="normal", auto_monitor=True)
+    budget_s = Component(EpicsSignalRO, "BudgetSeconds", kind="normal", auto_monitor=True)
+
+    def __init__(self, prefix: str = "", *, name: str, **kwargs: Any) -> None:
+        super().__init__(prefix, name=name, **kwargs)
+        self._one_at_a_time = threading.Lock()
+        self._lease_id: str | None = None
+
+    def ask(self, op: str, **words: Any) -> dict[str, Any]:
+        """Give a command and return the guard's reply to it.
+
+        Raises
+        ------
+        ConnectionError
+            The guard does not answer.
+        """
+        identity = uuid.uuid4().hex
+        text = json.dumps({"id": identity, "op": op, **words})
+        with self._one_at_a_time:
+            if not self.command.connected:
+                raise ConnectionError(self._silent(op, "its PVs are disconnected"))
+            self.command.put(text, wait=True, timeout=_REPLY_S)
+            raw = self.reply.get(use_monitor=False, timeout=_REPLY_S)
+        for reply in reversed(json.loads(raw or "{}").get("replies", [])):
+            if reply.get("id") == identity:
+                return reply
+        raise ConnectionError(self._silent(op, "no reply to the command"))
+
+    def request(self, request: LeaseRequest) -> str:
+        """Ask for beam; see `ExposureLease`."""
+        try:
+            reply = self.ask("request", request=request.model_dump(mode="json"))
+        except (ConnectionError, TimeoutError) as error:
+            raise LeaseRefused(str(error)) from error
+        if not reply.get("ok"):
+            raise LeaseRefused(str(reply.get("error", "the guard refused and gave no reason")))
+        self._lease_id = str(reply["lease_id"])
+        return self._lease_id
+
+    def renew(self) -> None:
+        """Keep the lease for one more stale time; see `ExposureLease`."""
+        try:
+            reply = self.ask("renew", lease_id=self._lease_id)
+        except (ConnectionError, TimeoutError) as error:
+            raise LeaseLost(str(error)) from error
+        if not reply.get("ok"):
+            raise LeaseLost(str(reply.get("error", "the guard ended the lease")))
+
+    def settle(self, reason: str = "done") -> Settlement:
+        """Give the beam back; see `ExposureLease`."""
+        lease_id, self._lease_id = self._lease_id, None
+        reply = self.ask("settle", lease_id=lease_id, reason=reason)
+        if not reply.get("ok"):
+            raise LeaseLost(str(reply.get("error", "the guard knows no such lease")))
+        return Settlement.model_validate(reply["settlement"])
+
+    def status_of(self, sample: str) -> dict[str, Any]:
+        """What the sample has received and may still receive."""
+        return self.ask("status", sample=sample)
+
+    def _silent(self, op: str, seen: str) -> str:
+        return (
+            f"{self.name}: expected an answer to {op!r} within {_REPLY_S:g} s, saw {seen}; "
+            "without a guard the shutter stays closed; start it with 'voltomo up'"
+        )

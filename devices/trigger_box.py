@@ -1,0 +1,254 @@
+"""The trigger hardware: arms trains of triggers and delivers what was latched."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from ophyd import Component, Device, EpicsSignal, EpicsSignalRO
+from ophyd.status import Status
+
+from voltomo.devices.background import in_background, put_and_confirm, wait_until
+from voltomo.devices.faults import DeviceFault, fault
+from voltomo.devices.timeouts import ARMING_S, train_timeout_s
+from voltomo.devices.trigger_chunks import ChunkJoiner, merge, unpack
+from voltomo.model.arming import TriggerTrain
+from voltomo.model.trigger_source import TriggerChunk
+
+_LAST_CHUNK_S = 0.3
+_POLL_S = 0.01
+
+
+class TriggerBox(Device):
+    """A `TriggerSource` that is also a bluesky flyer.
+
+    ``prepare(TriggerTrain)`` arms a train and proves it, ``kickoff`` fires a timed one,
+    ``complete`` ends with the last latch, ``collect_pages`` gives one event a trigger.
+    ``prepare(None)`` disarms.
+    """
+
+    reset_command = Component(EpicsSignal, "Reset", kind="omitted")
+    mode = Component(EpicsSignal, "Mode", string=True, kind="config")
+    number = Component(EpicsSignal, "Number", kind="config")
+    start_deg = Component(EpicsSignal, "Start", kind="config")
+    step_deg = Component(EpicsSignal, "Step", kind="config")
+    period_s = Component(EpicsSignal, "Period", kind="config")
+    gate_lead_s = Component(EpicsSignal, "GateLead", kind="config")
+    gate_tail_s = Component(EpicsSignal, "GateTail", kind="config")
+    exposure_s = Component(EpicsSignal, "Exposure", kind="config")
+    arm_command = Component(EpicsSignal, "Arm", kind="omitted")
+    armed = Component(EpicsSignalRO, "Armed_RBV", kind="omitted", auto_monitor=True)
+    fire_command = Component(EpicsSignal, "Fire", kind="omitted")
+    count = Component(EpicsSignalRO, "Count_RBV", kind="hinted", auto_monitor=True)
+    gate = Component(EpicsSignalRO, "Gate_RBV", kind="normal", auto_monitor=True)
+    chunk = Component(EpicsSignalRO, "Chunk", kind="omitted", auto_monitor=True)
+    read_first = Component(EpicsSignal, "ReadFirst", kind="omitted")
+    read_back = Component(EpicsSignalRO, "ReadBack", kind="omitted")
+
+    def __init__(self, prefix: str = "", *, name: str, **kwargs: Any) -> None:
+        super().__init__(prefix, name=name, **kwargs)
+        self._train: TriggerTrain | None = None
+        self._joiner = ChunkJoiner()
+        self._arrived: deque[Any] = deque(maxlen=256)
+        self._received = 0
+        self._reading = threading.Lock()
+        self._give_up = threading.Event()
+        self.chunk.subscribe(self._on_chunk, run=False)
+
+    def _on_chunk(self, value: Any, **_: Any) -> None:
+        self._arrived.append(value)
+        self._received = max(self._received, int(value[0] + value[1]))
+
+    # TriggerSource
+
+    def reset(self) -> Status:
+        """Set the index to 0 and forget all latches."""
+
+        def work() -> None:
+            self.reset_command.put(1, wait=True, timeout=ARMING_S)
+            wait_until(
+                lambda: int(self.count.get(use_monitor=False)) == 0,
+                ARMING_S,
+                lambda: fault(self.name, "the index at 0", self.count.get(use_monitor=False)),
+            )
+            self._arrived.clear()
+            self._received = 0
+            self._joiner = ChunkJoiner()
+
+        return in_background(f"{self.name} reset", work, 2 * ARMING_S)
+
+    def arm(self, n: int, start_deg: float, step_deg: float) -> Status:
+        """Prepare n triggers by position."""
+        return in_background(
+            f"{self.name} arm", lambda: self._arm_position(n, start_deg, step_deg), 3 * ARMING_S
+        )
+
+    def arm_timed(self, n: int, period_s: float) -> Status:
+        """Prepare n triggers by time."""
+        return in_background(f"{self.name} arm", lambda: self._arm_timed(n, period_s), 3 * ARMING_S)
+
+    def fire(self) -> Status:
+        """Start a timed train."""
+        return in_background(
+            f"{self.name} fire", lambda: self.fire_command.put(1, wait=True), ARMING_S
+        )
+
+    def disarm(self) -> Status:
+        """No more triggers, whatever was armed."""
+        self._give_up.set()
+        return in_background(f"{self.name} disarm", self._disarm, ARMING_S)
+
+    def chunks(self) -> list[TriggerChunk]:
+        """Latches since the last call, in order and without holes."""
+        with self._reading:
+            found: list[TriggerChunk] = []
+            while self._arrived:
+                chunk = unpack(self._arrived.popleft())
+                if self._joiner.hole_before(chunk):
+                    found += self._read_back(chunk.first)
+                fresh = self._joiner.take(chunk)
+                if fresh is not None:
+                    found.append(fresh)
+            return found
+
+    # flyer
+
+    def prepare(self, train: TriggerTrain | None) -> Status:
+        """Arm a train, or disarm with None; fails unless the box says that it did."""
+        if train is None:
+            self._train = None
+            return self.disarm()
+        return in_background(f"{self.name} arm", lambda: self._prepare(train), 5 * ARMING_S)
+
+    def kickoff(self) -> Status:
+        """Fire a timed train; one by position starts when the stage passes."""
+        if self._train is not None and self._train.block.start_deg is None:
+            return self.fire()
+        status = Status(obj=self, timeout=None)
+        status.set_finished()
+        return status
+
+    def complete(self) -> Status:
+        """Done when the last trigger of the train is latched and has been received."""
+        train = self._train
+        if train is None:
+            raise DeviceFault(f"{self.name}: expected a train to be armed, saw none")
+        return in_background(f"{self.name} train", lambda: self._follow(train), 86400.0)
+
+    def collect_pages(self) -> Iterator[dict[str, Any]]:
+        """One event a trigger, those since the last call."""
+        chunk = merge(self.chunks())
+        if chunk is not None:
+            times = list(chunk.time_s)
+            data = {
+                "trigger_index": list(range(chunk.first, chunk.last)),
+                "trigger_angle_deg": list(chunk.angle_deg),
+                "trigger_time_s": times,
+            }
+            yield {"data": data, "timestamps": dict.fromkeys(data, times), "time": times}
+
+    def describe_collect(self) -> dict[str, Any]:
+        """Index, encoder angle and edge of every trigger (trigger clock)."""
+        source = self.chunk.pvname
+        return {
+            "trigger_index": {"source": source, "dtype": "integer", "shape": []},
+            "trigger_angle_deg": {"source": source, "dtype": "number", "shape": [], "units": "deg"},
+            "trigger_time_s": {"source": source, "dtype": "number", "shape": [], "units": "s"},
+        }
+
+    def stop(self, *, success: bool = False) -> None:
+        """Disarm."""
+        self._give_up.set()
+        self.arm_command.put(0, wait=False)
+
+    def _prepare(self, train: TriggerTrain) -> None:
+        block = train.block
+        seen = int(self.count.get(use_monitor=False))
+        if seen != block.first:
+            raise fault(
+                self.name,
+                f"the trigger index at {block.first} before {block.name}",
+                seen,
+                "the block was interrupted after its triggers had begun; the beam is closed; "
+                "start the scan again",
+            )
+        put_and_confirm(self.exposure_s, float(train.exposure_s))
+        put_and_confirm(self.gate_lead_s, float(train.gate_lead_s))
+        put_and_confirm(self.gate_tail_s, float(train.gate_tail_s))
+        self._train = train
+        if block.start_deg is None or block.step_deg is None:
+            self._arm_timed(block.count, block.period_s)
+        else:
+            self._arm_position(block.count, block.start_deg, block.step_deg)
+
+    def _arm_position(self, n: int, start_deg: float, step_deg: float) -> None:
+        put_and_confirm(self.start_deg, float(start_deg))
+        put_and_confirm(self.step_deg, float(step_deg))
+        self._arm(n, "Position")
+
+    def _arm_timed(self, n: int, period_s: float) -> None:
+        put_and_confirm(self.period_s, float(period_s))
+        self._arm(n, "Time")
+
+    def _arm(self, n: int, mode: str) -> None:
+        put_and_confirm(self.number, int(n))
+        put_and_confirm(self.mode, mode)
+        self._give_up.clear()
+        self.arm_command.put(1, wait=True, timeout=ARMING_S)
+        wait_until(
+            lambda: int(self.armed.get(use_monitor=False)) == 1,
+            ARMING_S,
+            lambda: fault(self.name, f"to be armed for {n} triggers", "not armed"),
+        )
+
+    def _disarm(self) -> None:
+        self.arm_command.put(0, wait=True, timeout=ARMING_S)
+        wait_until(
+            lambda: int(self.armed.get(use_monitor=False)) == 0,
+            ARMING_S,
+            lambda: fault(self.name, "to be disarmed", "armed"),
+        )
+
+    def _follow(self, train: TriggerTrain) -> None:
+        """Wait for the last latch; complain when none comes for longer than it may take."""
+        block = train.block
+        approach_s = train_timeout_s(0, block.period_s, train.gate_lead_s + 30.0)
+        limit_s = train_timeout_s(block.count, block.period_s, approach_s)
+
+        def late() -> DeviceFault:
+            seen = f"{int(self.count.get()) - block.first}"
+            return fault(
+                self.name,
+                f"{block.count} triggers of {block.name} within {limit_s:.0f} s",
+                seen,
+                "the beam is closed; look at the stage and the trigger cable",
+            )
+
+        wait_until(lambda: int(self.count.get()) >= block.last, limit_s, late, self._give_up)
+        if self._give_up.is_set():
+            return
+        end_s = time.monotonic() + _LAST_CHUNK_S
+        while self._received < block.last and time.monotonic() < end_s:
+            time.sleep(_POLL_S)
+        if self._received < block.last:
+            # No chunk brought the last ones: read them back where the next collect finds them.
+            self.read_first.put(self._received, wait=True, timeout=ARMING_S)
+            self._on_chunk(self.read_back.get(use_monitor=False))
+
+    def _read_back(self, until: int) -> list[TriggerChunk]:
+        found: list[TriggerChunk] = []
+        while self._joiner.next < until:
+            self.read_first.put(self._joiner.next, wait=True, timeout=ARMING_S)
+            fresh = self._joiner.take(unpack(np.asarray(self.read_back.get(use_monitor=False))))
+            if fresh is None:
+                raise fault(
+                    self.name,
+                    f"latches {self._joiner.next} to {until - 1} to be read back",
+                    "none",
+                )
+            found.append(fresh)
+        return found

@@ -1,0 +1,59 @@
+"""What a plan hands to devices before a block of triggers: plain values for any device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voltomo.model.scan_spec import Block
+
+
+@dataclass(frozen=True)
+class CameraSetup:
+    """What camera and writer must be able to do for a scan; checked before any beam.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Size of a frame.
+    exposure_s, period_s : float
+        Of every frame.
+    frames : int
+        How many frames the scan will write; room for twice as many must be free.
+    """
+
+    rows: int
+    columns: int
+    exposure_s: float
+    period_s: float
+    frames: int
+
+
+@dataclass(frozen=True)
+class FrameBlock:
+    """One file of frames: name without suffix, how many frames, exposure and period."""
+
+    file_name: str
+    block: Block
+    exposure_s: float
+
+
+@dataclass(frozen=True)
+class TriggerTrain:
+    """One train of triggers and the window in which the beam may be open for it.
+
+    ``gate_lead_s`` before the first edge the window opens, ``gate_tail_s`` behind the last edge
+    it closes.
+    """
+
+    block: Block
+    exposure_s: float
+    gate_lead_s: float
+    gate_tail_s: float
+
+
+@dataclass(frozen=True)
+class BeamNeed:
+    """Open time that a whole scan needs on a sample; asked of the guard before any beam."""
+
+    sample: str
+    seconds: float
