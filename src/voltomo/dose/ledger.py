@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from voltomo.runtime.append_log import Entry
@@ -114,7 +114,7 @@ class Ledger:
     def account(self, sample: str) -> Account:
         """Totals of a sample, open reservations counted as used."""
         settled = self.settled(sample)
-        total = Account(**(vars(settled) | {"dose_by_purpose_Gy": {**settled.dose_by_purpose_Gy}}))
+        total = replace(settled, dose_by_purpose_Gy=dict(settled.dose_by_purpose_Gy))
         for lease in self.open_leases.values():
             if lease.sample == sample:
                 total.dose_Gy += lease.rest_Gy
