@@ -2,8 +2,8 @@
 
 Every process of the twin maps the same file. A channel (a motor, the shutter, the flux) has one
 writer, which puts down pieces of parabolas; anyone evaluates them at any time. A writer beats its
-channels; a channel whose writer has been silent for `GRACE_S` stands still where it was, and a
-gate among them is low: a dead controller stops its motors and closes its outputs.
+channels; a channel whose writer has been silent for `GRACE_S` stands still where it was, but the
+gate is low and the shutter closed: a dead controller stops its motors and closes its outputs.
 
 World time is in seconds from the world's making, by the machine's monotonic clock, plus what was
 skipped. The clocks of trigger hardware and camera are off by their own offset and skew.
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GRACE_S = 0.2
-"""A channel without a heartbeat for this long stands still, a gate is low."""
+"""A channel without a heartbeat for this long stands still; gate and shutter are closed."""
 
 CHANNELS = (
     "rotation",
@@ -37,7 +37,9 @@ CHANNELS = (
 """rotation in deg, sample_* in mm, gate 0/1 (trigger window), shutter 0…1 (open part),
 flux in photons/s/cm² at the sample with the shutter open, energy in keV."""
 
-_GATES = frozenset({"gate"})
+_CLOSE_WHEN_DEAD = frozenset({"gate", "shutter"})
+"""Outputs that a dead controller lets go: the gate falls, the shutter's spring closes it."""
+
 _SEGMENTS = 8192
 _EDGES = 262_144
 _FAULTS = 256
@@ -56,9 +58,7 @@ _HEADER = np.dtype(
         ("camera_jitter_s", "<f8"),
     ]
 )
-_SEGMENT = np.dtype(
-    [("t0", "<f8"), ("t1", "<f8"), ("x0", "<f8"), ("v0", "<f8"), ("a", "<f8")]
-)
+_SEGMENT = np.dtype([("t0", "<f8"), ("t1", "<f8"), ("x0", "<f8"), ("v0", "<f8"), ("a", "<f8")])
 _CHANNEL = np.dtype([("version", "<i8"), ("count", "<i8"), ("beat_s", "<f8")])
 _EDGE = np.dtype(
     [("index", "<i8"), ("time_s", "<f8"), ("angle_deg", "<f8"), ("latched_deg", "<f8")]
@@ -148,9 +148,7 @@ class Channel:
         state = self._state
         count = int(state["count"])
         state["version"] += 1
-        while (
-            count > 0 and self._segments[(count - 1) % _SEGMENTS]["t0"] >= pieces[0].t0
-        ):
+        while count > 0 and self._segments[(count - 1) % _SEGMENTS]["t0"] >= pieces[0].t0:
             count -= 1
         for piece in pieces:
             self._segments[count % _SEGMENTS] = (
@@ -168,6 +166,11 @@ class Channel:
     def beat(self) -> None:
         """Say that the owner lives; at 20 Hz or more."""
         self._state["beat_s"] = self._world.now_s()
+
+    @property
+    def beat_s(self) -> float:
+        """World time of the owner's last heartbeat; far in the past before the first."""
+        return float(self._state["beat_s"])
 
     @property
     def alive(self) -> bool:
@@ -209,7 +212,7 @@ class Channel:
         moving = (clamped < piece["t1"]) & (time_s <= last_s)
         speed = np.where(moving, piece["v0"] + piece["a"] * since, 0.0)
         value = np.where(number < 0, np.nan, value)
-        if self.name in _GATES:
+        if self.name in _CLOSE_WHEN_DEAD:
             value = np.where(time_s > last_s, 0.0, value)
         return value, speed
 
@@ -227,9 +230,7 @@ class _Table:
     def append(self, **values: Any) -> None:
         """Add one record."""
         number = len(self)
-        row = self._rows[
-            number % self._rows.shape[0] : number % self._rows.shape[0] + 1
-        ]
+        row = self._rows[number % self._rows.shape[0] : number % self._rows.shape[0] + 1]
         for name, value in values.items():
             row[name] = value
         self._count["count"] = number + 1
@@ -238,9 +239,7 @@ class _Table:
         """Records from this running number on, as far as the ring still holds them."""
         count = len(self)
         first = max(number, count - self._rows.shape[0], 0)
-        return cast(
-            "NDArray[Any]", self._rows[np.arange(first, count) % self._rows.shape[0]]
-        )
+        return cast("NDArray[Any]", self._rows[np.arange(first, count) % self._rows.shape[0]])
 
 
 class World:
@@ -269,17 +268,11 @@ class World:
         self._segments = rows.reshape(len(CHANNELS), _SEGMENTS)
         counts = np.frombuffer(self._map, _COUNT, 3, offset)
         offset += 4096
-        self.edges = _Table(
-            counts[0:1], np.frombuffer(self._map, _EDGE, _EDGES, offset)
-        )
+        self.edges = _Table(counts[0:1], np.frombuffer(self._map, _EDGE, _EDGES, offset))
         offset += _EDGE.itemsize * _EDGES
-        self.frames = _Table(
-            counts[1:2], np.frombuffer(self._map, _FRAME, _EDGES, offset)
-        )
+        self.frames = _Table(counts[1:2], np.frombuffer(self._map, _FRAME, _EDGES, offset))
         offset += _FRAME.itemsize * _EDGES
-        self._faults = _Table(
-            counts[2:3], np.frombuffer(self._map, _FAULT, _FAULTS, offset)
-        )
+        self._faults = _Table(counts[2:3], np.frombuffer(self._map, _FAULT, _FAULTS, offset))
 
     @classmethod
     def create(
@@ -343,17 +336,11 @@ class World:
     def now_s(self) -> float:
         """World time, monotonic."""
         header = self._header
-        return (
-            time.monotonic()
-            - float(header["monotonic_s"][0])
-            + float(header["skipped_s"][0])
-        )
+        return time.monotonic() - float(header["monotonic_s"][0]) + float(header["skipped_s"][0])
 
     def utc_s(self, world_s: float | None = None) -> float:
         """True UTC at a world time, now if none is given."""
-        return float(self._header["utc_s"][0]) + (
-            self.now_s() if world_s is None else world_s
-        )
+        return float(self._header["utc_s"][0]) + (self.now_s() if world_s is None else world_s)
 
     def from_utc_s(self, utc_s: float) -> float:
         """World time of a true UTC."""
@@ -379,9 +366,7 @@ class World:
     def channel(self, name: str) -> Channel:
         """The trajectory of this name; see `CHANNELS`."""
         if name not in CHANNELS:
-            raise KeyError(
-                f"the world has no channel {name!r}; it has {', '.join(CHANNELS)}"
-            )
+            raise KeyError(f"the world has no channel {name!r}; it has {', '.join(CHANNELS)}")
         number = CHANNELS.index(name)
         return Channel(self, name, _Row(self._states, number), self._segments[number])
 

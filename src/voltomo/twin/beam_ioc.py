@@ -1,0 +1,108 @@
+"""The twin's beam over Channel Access: energy, attenuator, ring current, monitor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from caproto.server import PVGroup, pvproperty
+
+from voltomo.twin.ioc import Refused, Scene, main
+from voltomo.twin.source import ENERGY_KEV_PER_S, ENERGY_KEV_PER_S2, Source
+
+_LOOP_S = 0.01
+_POST_S = 0.05
+LOW_KEV, HIGH_KEV = 8.0, 60.0
+
+
+class BeamRecords(PVGroup):
+    """Channels under ``…Beam:``."""
+
+    energy = pvproperty(name="Energy", value=20.0, units="keV", precision=4)
+    energy_rbv = pvproperty(name="Energy_RBV", value=20.0, units="keV", precision=4, read_only=True)
+    energy_moving = pvproperty(name="Energy_Moving", value=0, read_only=True)
+    attenuator = pvproperty(name="Attenuator", value=1.0, precision=5, doc="transmission, 0 to 1")
+    attenuator_rbv = pvproperty(name="Attenuator_RBV", value=1.0, precision=5, read_only=True)
+    ring_current = pvproperty(
+        name="RingCurrent", value=0.0, units="mA", precision=3, read_only=True
+    )
+    monitor = pvproperty(
+        name="Monitor",
+        value=0.0,
+        units="counts/s",
+        precision=1,
+        read_only=True,
+        doc="upstream of the shutter",
+    )
+
+    def __init__(self, prefix: str, source: Source) -> None:
+        super().__init__(prefix=prefix)
+        self.source = source
+
+    @energy.putter
+    async def energy(self, _instance: Any, value: float) -> float:
+        """Begin to go there; Energy_Moving rises before the put returns."""
+        if not LOW_KEV <= value <= HIGH_KEV:
+            raise Refused(
+                f"Energy goes from {LOW_KEV:g} to {HIGH_KEV:g} keV; {value:g} was asked for; "
+                "it was kept"
+            )
+        await self.energy_moving.write(1, verify_value=False)
+        self.source.energy.move(float(value), ENERGY_KEV_PER_S, ENERGY_KEV_PER_S2)
+        return value
+
+    @attenuator.putter
+    async def attenuator(self, _instance: Any, value: float) -> float:
+        """Move filters."""
+        if not 0 <= value <= 1:
+            raise Refused(f"Attenuator is a transmission from 0 to 1, not {value:g}; it was kept")
+        self.source.attenuate(float(value))
+        await self.attenuator_rbv.write(float(value), verify_value=False)
+        return value
+
+    async def start(self) -> None:
+        """Fill the channels from the world."""
+        energy = self.source.energy
+        await self.energy.write_metadata(lower_ctrl_limit=LOW_KEV, upper_ctrl_limit=HIGH_KEV)
+        await self.energy.write(energy.at(energy.end_s)[0], verify_value=False)
+        for channel in (self.attenuator, self.attenuator_rbv):
+            await channel.write(self.source.transmission, verify_value=False)
+
+    async def update(self, now_s: float) -> None:
+        """Post all readings."""
+        energy = self.source.energy
+        await self.energy_rbv.write(round(energy.at(now_s)[0], 5), verify_value=False)
+        await self.energy_moving.write(int(now_s < energy.end_s), verify_value=False)
+        await self.ring_current.write(self.source.ring_current_mA(now_s), verify_value=False)
+        await self.monitor.write(self.source.monitor_counts_s(now_s), verify_value=False)
+
+
+class Beam:
+    """The source and its channels."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._world = scene.world
+        self._source = Source(scene.world, scene.settings)
+        self._records = BeamRecords(f"{scene.prefix}Beam:", self._source)
+
+    @property
+    def pvdb(self) -> Mapping[str, Any]:
+        """All channels."""
+        return self._records.pvdb
+
+    async def run(self) -> None:
+        """Beat at 100 Hz, post at 20 Hz."""
+        await self._records.start()
+        posted_s = 0.0
+        while True:
+            now_s = self._world.now_s()
+            self._source.beat(now_s)
+            if now_s - posted_s >= _POST_S:
+                posted_s = now_s
+                await self._records.update(now_s)
+            await asyncio.sleep(_LOOP_S)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Beam))

@@ -1,0 +1,82 @@
+"""The twin's motion controller: four axes as motor records, and the trigger hardware."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from voltomo.twin.ioc import Scene, main
+from voltomo.twin.motor import Motor, MotorRange
+from voltomo.twin.stage_axis import StageAxis
+from voltomo.twin.trigger import TriggerHardware
+from voltomo.twin.trigger_records import TriggerRecords
+
+_log = logging.getLogger(__name__)
+_LOOP_S = 0.002
+_POST_S = 0.05
+
+RANGES: dict[str, tuple[str, MotorRange]] = {
+    "Rotation": ("rotation", MotorRange("deg", -720, 1080, 90, 180, 0.3, 1e-4)),
+    "X": ("sample_x", MotorRange("mm", -12, 12, 10, 20, 0.1, 1e-5)),
+    "Y": ("sample_y", MotorRange("mm", -12, 12, 10, 20, 0.1, 1e-5)),
+    "Z": ("sample_z", MotorRange("mm", -12, 12, 10, 20, 0.1, 1e-5)),
+}
+"""PV after ``Stage:``, channel of the world, range."""
+
+
+class Motion:
+    """Motors and trigger hardware of one controller."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._world = scene.world
+        self._motors = {
+            name: Motor(f"{scene.prefix}Stage:{name}", StageAxis(scene.world, channel), limits)
+            for name, (channel, limits) in RANGES.items()
+        }
+        rotation = self._motors["Rotation"]
+        self._hardware = TriggerHardware(scene.world, rotation.axis)
+        rotation.stopping.append(self._hardware.disarm)
+        self._trigger = TriggerRecords(f"{scene.prefix}Trigger:", self._hardware)
+
+    @property
+    def pvdb(self) -> Mapping[str, Any]:
+        """All channels."""
+        channels: dict[str, Any] = dict(self._trigger.pvdb)
+        for motor in self._motors.values():
+            channels |= motor.pvdb
+        return channels
+
+    async def run(self) -> None:
+        """Beat, let edges happen, post; every 2 ms."""
+        for motor in self._motors.values():
+            await motor.start()
+        posted_s = 0.0
+        while True:
+            now_s = self._world.now_s()
+            self._beat(now_s)
+            if self._hardware.advance(now_s) and not self._hardware.armed:
+                posted_s = 0.0
+            await self._trigger.update_gate(now_s)
+            for motor in self._motors.values():
+                await motor.finish(now_s)
+            if now_s - posted_s >= _POST_S:
+                posted_s = now_s
+                await self._trigger.update(now_s)
+                for motor in self._motors.values():
+                    await motor.update(now_s)
+            await asyncio.sleep(_LOOP_S)
+
+    def _beat(self, now_s: float) -> None:
+        """Beat all channels; after a silence everything has stopped."""
+        # The gate first: edges up to its fall are latched with the plan that was.
+        alive = [self._hardware.beat(now_s)]
+        alive += [motor.axis.beat(now_s) for motor in self._motors.values()]
+        if not all(alive):
+            self._hardware.disarm()
+            _log.warning("the controller was silent too long: axes stopped, trigger disarmed")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Motion))
