@@ -1,0 +1,70 @@
+"""What the virtual camera is told before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class CameraSettings(BaseModel):
+    """Detector, optics and what stands in the beam.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Size of a frame; a replay takes it from its file.
+    pixel_um : float
+        Pixel size at the sample.
+    axis_column : float or None
+        Column of the rotation axis at sample_x = 0; the middle if None.
+    energy_keV : float
+        Photon energy while the beam's own is not known yet.
+    full_well : int
+        Highest value of a pixel.
+    counts : float
+        Counts of a flat frame at nominal flux in ``counts_exposure_s``.
+    dark_counts, read_noise : float
+        Offset and its scatter, in counts.
+    propagation_mm : float
+        Distance from sample to detector; makes the fringes.
+    blur_pixels : float
+        Standard deviation of the detector's point spread.
+    ring_gain_error : float
+        Non-linearity of the columns that make rings.
+    ring_columns : float
+        Part of the columns that have it.
+    flat_drift_pixels_per_minute : float
+        How fast the stripes of the flat field move.
+    source : "phantom" or "replay"
+        Where projections come from.
+    replay_file : Path or None
+        The recorded scan of a replay.
+    prerendered : bool
+        Show frames made at the start, for measurements of speed.
+    ring_slots : int
+        Frames that the ring between camera and writer holds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int = Field(default=256, ge=8, le=8192)
+    columns: int = Field(default=256, ge=8, le=8192)
+    pixel_um: float = Field(default=2.5, gt=0)
+    axis_column: float | None = None
+    energy_keV: float = Field(default=20.0, ge=1, le=100)
+    full_well: int = Field(default=65535, gt=0, le=65535)
+    counts: float = Field(default=2e4, gt=0)
+    counts_exposure_s: float = Field(default=0.02, gt=0)
+    dark_counts: float = Field(default=100.0, ge=0)
+    read_noise: float = Field(default=3.0, ge=0)
+    propagation_mm: float = Field(default=4.0, ge=0)
+    blur_pixels: float = Field(default=0.5, ge=0, le=5)
+    ring_gain_error: float = Field(default=0.01, ge=0, le=0.2)
+    ring_columns: float = Field(default=0.03, ge=0, le=1)
+    flat_drift_pixels_per_minute: float = 1.0
+    source: Literal["phantom", "replay"] = "phantom"
+    replay_file: Path | None = None
+    prerendered: bool = False
+    ring_slots: int = Field(default=256, ge=256)

@@ -1,0 +1,116 @@
+"""What the camera exposes: the seam between its engine and phantom, replay or prepared frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltomo.twin.world import World
+
+_SAMPLES = 65
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One exposure, as the world had it.
+
+    Attributes
+    ----------
+    number : int
+        Running number of the trigger in this world; seeds the noise.
+    start_s, end_s : float
+        World time.
+    angles_deg, weights : arrays, shape (n,)
+        Angles within the exposure and the share of the fluence at each; no share is left where
+        no beam came.
+    fluence_per_cm2 : float
+        Photons through the shutter, at the sample.
+    open_part : float
+        Mean opening of the shutter.
+    mid_angle_deg : float
+        At mid-exposure.
+    sample_x_mm, sample_z_mm : float
+        Of the stage below the rotation, at mid-exposure.
+    energy_keV : float
+        NaN where the beam is not known.
+    """
+
+    number: int
+    start_s: float
+    end_s: float
+    angles_deg: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    fluence_per_cm2: float
+    open_part: float
+    mid_angle_deg: float
+    sample_x_mm: float
+    sample_z_mm: float
+    energy_keV: float
+
+
+class Unrecorded(Exception):
+    """The source has no frame for this exposure: the camera misses the trigger."""
+
+
+class FrameSource(Protocol):
+    """Makes the frames of a camera."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, columns."""
+        ...
+
+    def frame(self, exposure: Exposure) -> NDArray[np.uint16]:
+        """The frame of an exposure, shape (rows, columns); the caller must not change it.
+
+        Raises
+        ------
+        Unrecorded
+            There is none.
+        """
+        ...
+
+
+def _known(value: float, otherwise: float) -> float:
+    return value if np.isfinite(value) else otherwise
+
+
+def expose(world: World, number: int, start_s: float, end_s: float) -> Exposure:
+    """Read from the world what happened during an exposure that is over.
+
+    The exposure is cut into parts; each has its share of the fluence and the angle at its middle.
+    """
+    times = np.linspace(start_s, end_s, _SAMPLES)
+    shutter = np.nan_to_num(world.channel("shutter").at(times), nan=0.0)
+    flux = np.nan_to_num(world.channel("flux").at(times), nan=0.0)
+    rate = shutter * flux
+    step_s = (end_s - start_s) / (_SAMPLES - 1)
+    pieces = (rate[1:] + rate[:-1]) / 2 * step_s
+    rotation = np.nan_to_num(world.channel("rotation").at(times), nan=0.0)
+    turn_deg = float(np.ptp(rotation))
+    # A part turns by less than about a pixel at the edge of the field.
+    parts = 1 if turn_deg < 1e-3 else (2 if turn_deg < 1.0 else 4)
+    shares = pieces.reshape(parts, -1).sum(axis=1)
+    total = float(shares.sum())
+    middles = (np.arange(parts) * 2 + 1) * (_SAMPLES - 1) // (2 * parts)
+    middle = (start_s + end_s) / 2
+    at_middle = {
+        name: float(world.channel(name).at(middle))
+        for name in ("sample_x", "sample_z", "energy")
+    }
+    return Exposure(
+        number=number,
+        start_s=start_s,
+        end_s=end_s,
+        angles_deg=rotation[middles],
+        weights=shares / total if total > 0 else np.zeros(parts),
+        fluence_per_cm2=total,
+        open_part=float(((shutter[1:] + shutter[:-1]) / 2).mean()),
+        mid_angle_deg=float(rotation[(_SAMPLES - 1) // 2]),
+        sample_x_mm=_known(at_middle["sample_x"], 0.0),
+        sample_z_mm=_known(at_middle["sample_z"], 0.0),
+        energy_keV=at_middle["energy"],
+    )
