@@ -102,6 +102,8 @@ def put_and_confirm(signal: Any, value: object, *, timeout_s: float = 3.0) -> No
     DeviceFault
         The readback stayed different.
     """
+    if not signal.connected:
+        raise fault(signal.name, f"to be set to {value!r}", "it disconnected")
     signal.put(value, wait=True, timeout=timeout_s)
     seen: list[object] = [None]
 

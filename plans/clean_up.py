@@ -1,0 +1,79 @@
+"""Putting everything to rest, whatever happened: beam first, and no step skips the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from bluesky import Msg
+from bluesky import plan_stubs as bps
+from bluesky.utils import short_uid
+from voltomo.plans.protocols import TomographyBeamline
+from voltomo.plans.words import innermost
+
+Plan = Generator[Msg, Any, Any]
+
+
+def clean_up(
+    beamline: TomographyBeamline, sample_x_mm: float, *, moved: bool
+) -> Generator[Msg, Any, list[str]]:
+    """Settle the lease, disarm, close the file, restore speed, bring the sample back.
+
+    Parameters
+    ----------
+    beamline : TomographyBeamline
+        The devices.
+    sample_x_mm : float
+        Where the sample stood before.
+    moved : bool
+        Whether axes may be under way: they are stopped before they are sent home.
+
+    Returns
+    -------
+    list of str
+        A sentence for each step that could not be done.
+    """
+    rotation, sample_x = beamline.rotation, beamline.sample_stage.x
+    steps: list[tuple[str, Callable[[], Plan]]] = [
+        ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
+        ("the triggers could not be disarmed", lambda: _prepare(beamline.trigger, 6.0)),
+        ("the camera could not be stopped", lambda: _prepare(beamline.camera, 25.0)),
+    ]
+    if moved:
+        steps.append(("the rotation could not be stopped", lambda: bps.stop(rotation)))
+        steps.append(("the sample stage could not be stopped", lambda: bps.stop(sample_x)))
+    steps.append(("the stage's speed could not be restored", lambda: _prepare(rotation, 6.0)))
+    steps.append(("the sample was not brought back", lambda: _set(sample_x, sample_x_mm, 30.0)))
+    beamline.watch.release()
+    problems: list[str] = []
+    for complaint, step in steps:
+        problem = yield from _attempt(step)
+        if problem:
+            problems.append(f"{complaint} ({problem})")
+    return problems
+
+
+def _attempt(step: Callable[[], Plan]) -> Generator[Msg, Any, str]:
+    """Do a step; again if it was interrupted, which may have been for another device's failure."""
+    problem = ""
+    for _ in range(2):
+        try:
+            yield from step()
+        except Exception as error:  # noqa: BLE001
+            # It is told at the end, when everything else has been put to rest.
+            problem = innermost(error)
+        else:
+            return ""
+    return problem
+
+
+def _set(device: Any, value: Any, timeout_s: float) -> Plan:
+    group = short_uid("rest")
+    yield from bps.abs_set(device, value, group=group)
+    yield from bps.wait(group, timeout=timeout_s)
+
+
+def _prepare(device: Any, timeout_s: float) -> Plan:
+    group = short_uid("rest")
+    yield from bps.prepare(device, None, group=group)
+    yield from bps.wait(group, timeout=timeout_s)

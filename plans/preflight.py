@@ -1,0 +1,129 @@
+"""What must hold before any beam: each refusal is one sentence, with the shutter closed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from bluesky import Msg
+from bluesky import plan_stubs as bps
+from bluesky.utils import FailedStatus
+from voltomo.model.arming import BeamNeed, CameraSetup
+from voltomo.model.scan_spec import ScanSpec
+from voltomo.plans.arithmetic import (
+    BeamWindow,
+    beam_window,
+    scan_beam_seconds,
+    scan_bytes,
+    sweep_path,
+)
+from voltomo.plans.protocols import TomographyBeamline
+from voltomo.plans.words import ScanRefused, innermost
+
+_CLOSED = "Closed"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the preflight found: window of the shutter, speed-up of the stage, sample's place."""
+
+    window: BeamWindow
+    acceleration_s: float
+    sample_x_mm: float
+    beam_s: float
+    bytes: int
+
+    def document(self) -> dict[str, float]:
+        """For the start document."""
+        return {
+            "gate_lead_s": self.window.lead_s,
+            "gate_tail_s": self.window.tail_s,
+            "shutter_travel_s": self.window.travel_s,
+            "beam_s": self.beam_s,
+            "bytes": float(self.bytes),
+        }
+
+
+def preflight(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, Facts]:
+    """Check everything that can be checked without beam.
+
+    Raises
+    ------
+    ScanRefused
+        With one sentence; no beam was used.
+    """
+    try:
+        return (yield from _checks(beamline, spec))
+    except FailedStatus as error:
+        raise ScanRefused(innermost(error)) from error
+
+
+def demand_closed(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
+    """Refuse to go on unless the shutter says that it is closed."""
+    state = yield from bps.rd(beamline.shutter.state)
+    if str(state) != _CLOSED:
+        raise ScanRefused(
+            f"shutter: expected {_CLOSED}, saw {state}; no lease is held, so somebody else "
+            "opened it or it is stuck; look at the shutter before the scan is started again"
+        )
+
+
+def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, Facts]:
+    yield from demand_closed(beamline)
+    travel_s = float((yield from bps.rd(beamline.shutter.travel_s)))
+    window = beam_window(spec.exposure_s, travel_s)
+    acceleration_s = float((yield from bps.rd(beamline.rotation.acceleration)))
+    fastest = float((yield from bps.rd(beamline.rotation.maximum_velocity)))
+    sample_x_mm = float((yield from bps.rd(beamline.sample_stage.x)))
+    check_motion(beamline, spec, acceleration_s, fastest, sample_x_mm)
+    facts = Facts(
+        window, acceleration_s, sample_x_mm, scan_beam_seconds(spec, window), scan_bytes(spec)
+    )
+    geometry = spec.geometry
+    region = geometry.region
+    rows = geometry.rows if region is None else region.last_row - region.first_row
+    columns = geometry.columns if region is None else region.last_column - region.first_column
+    setup = CameraSetup(rows, columns, spec.exposure_s, spec.period_s, spec.triggers)
+    yield from bps.prepare(beamline.trigger, None, group="preflight")
+    yield from bps.prepare(beamline.camera, setup, group="preflight")
+    need = BeamNeed(spec.sample, facts.beam_s)
+    yield from bps.prepare(beamline.lease, need, group="preflight")
+    yield from bps.wait("preflight", timeout=60.0)
+    return facts
+
+
+def check_motion(
+    beamline: TomographyBeamline,
+    spec: ScanSpec,
+    acceleration_s: float,
+    fastest_deg_s: float,
+    sample_x_mm: float,
+) -> None:
+    """Refuse a sweep that is too fast, or a path beyond a limit.
+
+    Raises
+    ------
+    ScanRefused
+        With the axis, its limit and what was asked for.
+    """
+    if 0 < fastest_deg_s < spec.velocity_deg_s:
+        raise ScanRefused(
+            f"rotation: expected a sweep of at most {fastest_deg_s:g} deg/s, saw "
+            f"{spec.velocity_deg_s:g} deg/s ({spec.geometry.step_deg:g} deg in "
+            f"{spec.period_s:g} s); no beam was used; lengthen period_s or take more projections"
+        )
+    targets = [("sample x", beamline.sample_stage.x, sample_x_mm + spec.flats_shift_mm, "mm")]
+    for block in spec.blocks():
+        if block.kind == "sweep":
+            path = sweep_path(block, spec.velocity_deg_s, acceleration_s)
+            targets.append((f"rotation, {block.name}", beamline.rotation, path.approach_deg, "deg"))
+            targets.append((f"rotation, {block.name}", beamline.rotation, path.end_deg, "deg"))
+    for name, axis, target, units in targets:
+        try:
+            axis.check_value(target)
+        except Exception as error:
+            raise ScanRefused(
+                f"{name}: expected a path within the limits, run-up included, saw "
+                f"{target:g} {units} ({error}); no beam was used; shift the range or the limits"
+            ) from error

@@ -1,0 +1,57 @@
+"""What a plan needs of a beamline: bluesky protocols, whatever library made the devices."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from voltomo.model.frame_table import Frames
+
+
+class FlyCamera(Protocol):
+    """Preparable (CameraSetup, FrameBlock, None), Flyable, WritesStreamAssets."""
+
+    name: str
+
+    def last_frames(self) -> Frames:
+        """Stamps and numbers of the frames of the last block whose file is closed."""
+        ...
+
+
+class Watch(Protocol):
+    """Triggerable: its status fails when a device disconnects."""
+
+    name: str
+
+    def release(self) -> None:
+        """End its open statuses well."""
+        ...
+
+
+class TomographyBeamline(Protocol):
+    """Devices of a tomography.
+
+    ``rotation`` is Movable, Checkable, Stoppable and Preparable (speed of a sweep in deg/s, None
+    for the usual one), with readable ``acceleration`` and ``maximum_velocity``. ``sample_stage``
+    has ``x`` (mm). ``trigger`` is Preparable (TriggerTrain, None), Flyable and
+    EventPageCollectable. ``lease`` is Movable (LeaseRequest, None), Triggerable and Preparable
+    (BeamNeed). ``shutter`` has readable ``state`` and ``travel_s``.
+    """
+
+    @property
+    def rotation(self) -> Any: ...  # noqa: D102
+    @property
+    def sample_stage(self) -> Any: ...  # noqa: D102
+    @property
+    def camera(self) -> Any: ...  # noqa: D102
+    @property
+    def trigger(self) -> Any: ...  # noqa: D102
+    @property
+    def beam_monitor(self) -> Any: ...  # noqa: D102
+    @property
+    def energy(self) -> Any: ...  # noqa: D102
+    @property
+    def shutter(self) -> Any: ...  # noqa: D102
+    @property
+    def lease(self) -> Any: ...  # noqa: D102
+    @property
+    def watch(self) -> Any: ...  # noqa: D102

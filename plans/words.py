@@ -1,0 +1,19 @@
+"""Errors of plans, in sentences for the person on shift."""
+
+from __future__ import annotations
+
+
+class ScanRefused(Exception):
+    """The scan cannot be run as asked; no beam was used."""
+
+
+class ScanFailed(Exception):
+    """The scan was ended; the message says by what, and what was made safe."""
+
+
+def innermost(error: BaseException) -> str:
+    """The sentence at the root of an error: a device's own words where there are any."""
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return str(cause) or type(cause).__name__
