@@ -86,7 +86,17 @@ def expose(record: ScanRecord, table: FrameTable) -> FrameExposure:
             )
             flux[within] = _flux(opening, utc_s[within])
             dose[within] = _dose(opening, flux[within], record.spec.exposure_s)
+        if not record.openings:
+            dose[table.block == number] = _mean_dose(record, block.name)
     return FrameExposure(flux, dose)
+
+
+def _mean_dose(record: ScanRecord, block: str) -> float:
+    """Dose of one exposure where only settled leases are known: their mean dose rate holds."""
+    charges = [charge for charge in record.charges if charge.purpose == block]
+    open_s = sum(charge.open_s for charge in charges)
+    dose_Gy = sum(charge.dose_central_Gy for charge in charges)
+    return dose_Gy * record.spec.exposure_s / open_s if open_s > 0 else 0.0
 
 
 def _flux(opening: Opening, utc_s: Floats) -> Floats:

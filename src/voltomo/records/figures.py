@@ -1,0 +1,164 @@
+"""Pictures of a report as inline SVG: readable on paper, on light and on dark screens."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltomo.records.dose_account import DoseAccount
+from voltomo.records.scan import Scan
+from voltomo.records.transmission import Transmission
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+
+_INK = "#123456"
+"""Stands for the page's own text colour in every drawing."""
+SERIES, LOST, SECOND = "#3a86c8", "#d1495b", "#e09f3e"
+_BAR_LENGTHS_UM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+def _figure(name: str, rows: int, height: float, columns: int = 1) -> tuple[Figure, Any]:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_style(name)):
+        figure = Figure(figsize=(9, height), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, axes
+
+
+def _style(name: str) -> Any:
+    ink: dict[str, Any] = dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK
+    )
+    return ink | {
+        "svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif",
+        "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
+        "axes.grid": True, "grid.color": _INK, "grid.alpha": 0.12, "axes.facecolor": "none",
+        "figure.facecolor": "none", "savefig.facecolor": "none",
+    }  # fmt: skip
+
+
+def _svg(figure: Figure, name: str, title: str) -> str:
+    """Inline SVG without metadata, its ids its own, its ink the page's."""
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    with mpl.rc_context(_style(name)):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
+    text = re.sub(r"font: (\d+)px [^;\"]*", r"font: \1px system-ui, sans-serif", text)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
+
+
+def transmission_chart(name: str, seen: Transmission) -> str:
+    """Mean transmission over the sweeps."""
+    figure, axes = _figure(name, 1, 2.6)
+    axis = axes[0, 0]
+    axis.plot(seen.time_s, 100 * seen.mean, color=SERIES, lw=1.4)
+    axis.set_xlabel("time since the first projection / s")
+    axis.set_ylabel("mean transmission / %")
+    low, high = 100 * float(seen.mean.min()), 100 * float(seen.mean.max())
+    margin = max(0.15 * (high - low), 0.5)
+    axis.set_ylim(low - margin, high + margin)
+    return _svg(figure, name, "Mean transmission over the scan")
+
+
+def residual_chart(name: str, scan: Scan) -> str:
+    """Encoder against the grid that was asked for, and frame times against trigger edges."""
+    figure, axes = _figure(name, 2, 4.2)
+    table, latches, blocks = scan.table, scan.record.latches, scan.record.blocks
+    for number, block in enumerate(blocks):
+        inside = table.block == number
+        if block.kind != "sweep" or block.start_deg is None or block.step_deg is None:
+            continue
+        grid = block.start_deg + block.step_deg * (table.index[inside] - block.first)
+        off = 1e3 * (latches.angle_deg[inside] - grid)
+        axes[0, 0].plot(table.index[inside], off, ".", ms=3, color=SERIES)
+    axes[0, 0].set_ylabel("encoder − grid / mdeg")
+    axes[1, 0].plot(table.index, 1e3 * table.residual_s, ".", ms=3, color=SERIES)
+    axes[1, 0].set_ylabel("frame − edge / ms")
+    axes[1, 0].set_xlabel("trigger index")
+    for axis in axes[:, 0]:
+        axis.vlines(
+            scan.scan_rows.missing, 0, 1, color=LOST, lw=1, alpha=0.6, label="no valid frame",
+            transform=axis.get_xaxis_transform(),
+        )  # fmt: skip
+        axis.set_xlim(-1, max(int(table.index.max(initial=1)), 1) + 1)
+        low, high = axis.get_ylim()
+        axis.set_ylim(min(low, -1e-3), max(high, 1e-3))
+    if scan.scan_rows.missing.size:
+        axes[0, 0].legend(frameon=False, loc="upper right", fontsize=9, labelcolor=_INK)
+    return _svg(figure, name, "Residuals of angles and frame times")
+
+
+def dose_chart(name: str, dose: DoseAccount) -> str:
+    """Where the dose went, one bar for each cause."""
+    causes = [(cause, value) for cause, value in dose.by_cause.items() if value > 0]
+    figure, axes = _figure(name, 1, 0.75 + 0.34 * len(causes))
+    axis = axes[0, 0]
+    names = [cause if cause != "frames" else "valid frames of the sweeps" for cause, _ in causes]
+    colours = [SERIES if cause == "frames" else SECOND for cause, _ in causes]
+    percent = [100 * value / dose.dose_Gy for _, value in causes]
+    bars = axis.barh(names, percent, color=colours, height=0.62)
+    axis.bar_label(bars, [f" {value:.1f} %" for value in percent], color=_INK)
+    axis.set_xlim(0, 1.12 * max(percent))
+    axis.invert_yaxis()
+    axis.grid(visible=False, axis="y")
+    axis.set_xlabel("part of the dose / %")
+    return _svg(figure, name, "Where the dose went")
+
+
+def png_uri(grey: NDArray[np.uint8]) -> str:
+    """A grey picture as a data URI."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def slice_picture(image: NDArray[Any], pixel_um: float) -> str:
+    """A slice as inline SVG with a scale bar; grey from its 0.5 to its 99.5 percentile.
+
+    Parameters
+    ----------
+    image : array, shape (rows, columns)
+        The slice; NaN is drawn black.
+    pixel_um : float
+        Size of a pixel.
+    """
+    shown = np.asarray(image, dtype=np.float64)
+    known = shown[np.isfinite(shown)]
+    low, high = np.percentile(known, (0.5, 99.5)) if known.size else (0.0, 1.0)
+    span = high - low if high > low else 1.0
+    grey = np.clip((np.nan_to_num(shown, nan=low) - low) / span * 255, 0, 255).astype(np.uint8)
+    height, width = grey.shape
+    fitting = [um for um in _BAR_LENGTHS_UM if um <= 0.3 * width * pixel_um]
+    bar_um = fitting[-1] if fitting else _BAR_LENGTHS_UM[0]
+    bar, unit = bar_um / pixel_um, width / 100
+    label = f"{bar_um} µm" if bar_um < 1000 else f"{bar_um // 1000} mm"
+    x, y = 4 * unit, height - 5 * unit
+    return (
+        f'<svg role="img" aria-label="Slice with a scale bar of {label}" class="slice" '
+        f'viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">'
+        f'<image href="{png_uri(grey)}" width="{width}" height="{height}" '
+        'style="image-rendering:pixelated"/>'
+        f'<rect x="{x - 2 * unit:.2f}" y="{y - 6 * unit:.2f}" width="{bar + 4 * unit:.2f}" '
+        f'height="{9 * unit:.2f}" rx="{unit:.2f}" fill="#000" fill-opacity=".55"/>'
+        f'<rect x="{x:.2f}" y="{y:.2f}" width="{bar:.2f}" height="{1.2 * unit:.2f}" fill="#fff"/>'
+        f'<text x="{x + bar / 2:.2f}" y="{y - 1.3 * unit:.2f}" font-size="{3.6 * unit:.2f}" '
+        f'fill="#fff" text-anchor="middle" font-family="system-ui,sans-serif">{label}</text></svg>'
+    )

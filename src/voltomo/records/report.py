@@ -1,0 +1,246 @@
+"""One self-contained page for one or more scans: what a user takes home.
+
+No script and no address outside the file: it opens from disk, prints, and lasts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltomo.records.figures import (
+    dose_chart,
+    residual_chart,
+    slice_picture,
+    transmission_chart,
+)
+from voltomo.records.nxtomo_rows import MissingTriggers, missing_triggers
+from voltomo.records.scan import Scan
+from voltomo.records.transmission import transmission
+
+_PACKAGES = ("voltomo", "bluesky", "ophyd", "h5py", "numpy", "numba")
+_SHOWN_AT_MOST = 200
+"""Rows of the table of the missing; the exported file has all of them."""
+
+OUTCOMES = {
+    "success": "complete",
+    "abort": "stopped by hand",
+    "fail": "failed",
+    "open": "not closed",
+}
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """What a report shows of a scan beyond its record.
+
+    Attributes
+    ----------
+    slice_image : array, shape (rows, columns), or None
+        A reconstructed slice.
+    slice_caption : str
+        Which one, and how it was made.
+    nxtomo : Path or None
+        The exported file.
+    facts : mapping
+        Further lines of the table of facts, name to text.
+    """
+
+    slice_image: NDArray[Any] | None = None
+    slice_caption: str = ""
+    nxtomo: Path | None = None
+    facts: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def write_report(
+    scans: Scan | Sequence[Scan],
+    path: Path,
+    enclosures: Mapping[str, Enclosure] | None = None,
+) -> Path:
+    """Write ``report.html``.
+
+    Parameters
+    ----------
+    scans : Scan or sequence of Scan
+        Whole, partial or replayed; see `voltomo.records.scan.read_scan`.
+    path : Path
+        The page; replaced in one step.
+    enclosures : mapping, optional
+        Slice picture and exported file by the scan's uid.
+    """
+    import jinja2
+
+    chosen = [scans] if isinstance(scans, Scan) else list(scans)
+    enclosures = enclosures or {}
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    page = environment.get_template("report.html").render(
+        scans=[
+            _section(number, scan, enclosures.get(scan.record.uid, Enclosure()), path.parent)
+            for number, scan in enumerate(chosen)
+        ],
+        versions=_versions(),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(page, encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def _section(number: int, scan: Scan, enclosed: Enclosure, folder: Path) -> dict[str, Any]:
+    """Everything that the template shows of one scan; charts are trusted, the rest is escaped."""
+    from markupsafe import Markup
+
+    record, spec = scan.record, scan.record.spec
+    lost = missing_triggers(scan)
+    seen = transmission(scan)
+    charts: dict[str, Markup] = {}
+    if seen.mean.size:
+        charts["transmission"] = Markup(transmission_chart(f"t{number}", seen))
+    if scan.table.index.size:
+        charts["residuals"] = Markup(residual_chart(f"r{number}", scan))
+    if scan.dose.dose_Gy > 0:
+        charts["dose"] = Markup(dose_chart(f"d{number}", scan.dose))
+    if enclosed.slice_image is not None:
+        picture = slice_picture(enclosed.slice_image, spec.geometry.pixel_um)
+        charts["slice"] = Markup(picture)
+    nxtomo = enclosed.nxtomo
+    return {
+        "number": number,
+        "uid": record.uid,
+        "sample": spec.sample,
+        "source": record.source,
+        "plan": record.start.get("plan_name", "tomography"),
+        "outcome": record.outcome,
+        "outcome_word": OUTCOMES.get(record.outcome, record.outcome),
+        "reason": record.reason,
+        "problems": scan.problems,
+        "cards": _cards(scan),
+        "facts": _facts(scan) | dict(enclosed.facts),
+        "caption": enclosed.slice_caption,
+        "charts": charts,
+        "angles": _angle_words(scan),
+        "missing": list(_missing_lines(lost))[:_SHOWN_AT_MOST],
+        "missing_count": lost.trigger_index.size,
+        "not_fired": spec.triggers - scan.table.index.size,
+        "invalid": int(scan.invalid_handles.size),
+        "dose": scan.dose,
+        "charges": record.charges,
+        "replay": record.start.get("replay"),
+        "nxtomo": None if nxtomo is None else nxtomo.name,
+        "nxtomo_beside": nxtomo is not None and nxtomo.parent.resolve() == folder.resolve(),
+    }
+
+
+def _cards(scan: Scan) -> list[tuple[str, str, str]]:
+    """The numbers that are read first: value, unit and name."""
+    rows = scan.scan_rows
+    wasted = scan.dose.wasted_fraction
+    dose_value, dose_unit = quantity(scan.dose.bound_Gy, "Gy")
+    dose_card = (dose_value, dose_unit, "dose, upper bound")
+    if scan.dose.bound_Gy <= 0:
+        dose_card = ("no dose", "", scan.dose.stamp or "the beam was shut")
+    wasted_card = ("–", "", "of the dose gave no projection")
+    if wasted is not None:
+        wasted_card = (f"{100 * wasted:.1f}", "%", "of the dose gave no projection")
+    return [
+        (f"{int(rows.valid.sum())}", f"of {rows.index.size}", "triggers with a frame"),
+        (f"{rows.missing.size}", "", "without a valid frame"),
+        dose_card,
+        wasted_card,
+    ]
+
+
+def quantity(value: float, unit: str) -> tuple[str, str]:
+    """A value to three figures with a decimal prefix."""
+    for factor, prefix in ((1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ")):
+        if abs(value) >= factor:
+            return f"{value / factor:.3g}", prefix + unit
+    return f"{value:.3g}", unit
+
+
+def _facts(scan: Scan) -> dict[str, str]:
+    """What was asked for and what it was done with."""
+    record, spec, geometry = scan.record, scan.record.spec, scan.record.spec.geometry
+    beamline: dict[str, Any] = dict(record.start.get("beamline") or {})
+    start_s = float(record.start["time"])
+    when = datetime.fromtimestamp(start_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    took = "" if record.stop is None else f", {float(record.stop['time']) - start_s:.0f} s"
+    energy = record.start.get("energy_keV")
+    tilt = f", axis tilted by {geometry.tilt_deg:g}°" if geometry.tilt_deg else ""
+    return {
+        "Started": when + took,
+        "Beamline": f"{beamline.get('name', 'unknown')} ({beamline.get('source_name', 'unknown')})",
+        "Energy": "not recorded" if energy is None else f"{float(energy):g} keV",
+        "Angles": f"{geometry.projections} over {geometry.range_deg:g}°, "
+        f"{geometry.step_deg:.4g}° apart{tilt}",
+        "Sweeps": f"{spec.sweeps}, {spec.order}" if spec.sweeps > 1 else "1",
+        "Exposure": f"{1e3 * spec.exposure_s:g} ms every {1e3 * spec.period_s:g} ms",
+        "Darks and flats": f"{spec.darks} darks, {spec.flats_before} flats before, "
+        f"{spec.flats_after} after",
+        "Frames": f"{geometry.columns} × {geometry.rows} pixels of {geometry.pixel_um:g} µm",
+        "Beam open": f"{scan.dose.open_s:.2f} s",
+        "Run": record.uid,
+    }
+
+
+def _angle_words(scan: Scan) -> str:
+    """RMS of encoder against grid and of frame times, in a sentence."""
+    table, latches = scan.table, scan.record.latches
+    off: list[float] = []
+    for number, block in enumerate(scan.record.blocks):
+        if block.kind == "sweep" and block.start_deg is not None and block.step_deg is not None:
+            inside = table.block == number
+            grid = block.start_deg + block.step_deg * (table.index[inside] - block.first)
+            off += (latches.angle_deg[inside] - grid).tolist()
+    late = table.residual_s[table.valid]
+    if not off or not late.size:
+        return ""
+    rms = float(np.sqrt(np.mean(np.square(off))))
+    step = scan.record.spec.geometry.step_deg
+    return (
+        f"The encoder was off the grid by {1e3 * rms:.2g} mdeg RMS, {100 * rms / step:.2g} % of a "
+        f"step; frames came within {1e3 * float(np.abs(late).max()):.2g} ms of their trigger's "
+        "edge. The file holds the encoder's angles at mid-exposure, not the grid."
+    )
+
+
+def _missing_lines(lost: MissingTriggers) -> list[tuple[int, str, str, str, str]]:
+    words = {
+        "missed_by_camera": "the camera did not see the trigger",
+        "lost_after_numbering": "lost behind the camera",
+        "missing": "no frame, cause unknown",
+        "ambiguous": "two frames for one trigger: both invalid",
+    }
+    lines: list[tuple[int, str, str, str, str]] = []
+    for at, outcome in enumerate(lost.outcome):
+        dose = float(lost.dose_Gy[at])
+        cost = " ".join(quantity(dose, "Gy")) if dose > 0 else "–"
+        index, angle = int(lost.trigger_index[at]), f"{lost.angle_deg[at]:.3f}°"
+        lines.append((index, lost.block[at], angle, words.get(outcome, outcome), cost))
+    return lines
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what made the data and the page."""
+    found = {"python": sys.version.split()[0]}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

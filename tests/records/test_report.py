@@ -1,0 +1,130 @@
+"""The page that users take home: complete, self-contained, and safe with any text."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from tests.records.synthetic import SyntheticRun
+from voltomo.records.nxtomo import export_nxtomo
+from voltomo.records.report import Enclosure, quantity, write_report
+from voltomo.records.scan import read_scan
+from voltomo.runtime.run_folder import RunFolder
+
+SWEEP = 12 + 6 + 6
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+class Outline(HTMLParser):
+    """Checks that tags are closed in order, and gathers ids and addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+        self._take(attrs)
+
+    def handle_startendtag(self, tag, attrs):
+        self._take(attrs)
+
+    def _take(self, attrs):
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            elif name in ("href", "src", "xlink:href"):
+                self.addresses.append(value or "")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def outline(page: str) -> Outline:
+    parser = Outline()
+    parser.feed(page)
+    assert parser.open == []
+    assert len(parser.ids) == len(set(parser.ids))
+    return parser
+
+
+def test_whole_scan(folder, tmp_path):
+    run = SyntheticRun(folder, lost=(SWEEP + 3,), missed=(SWEEP + 9,), doubled=(SWEEP + 20,))
+    scan = read_scan(folder, run.write().uid)
+    nxtomo = export_nxtomo(scan, tmp_path / "out" / "scan 1.nxs")
+    enclosed = Enclosure(np.eye(300), "Row 6 <live>", nxtomo, {"Peer": "0.99 & more"})
+    path = write_report(scan, tmp_path / "out" / "report.html", {run.uid: enclosed})
+    page = path.read_text()
+    found = outline(page)
+    local = {"scan%201.nxs"}
+    assert all(a.startswith(("data:image/png;base64,", "#")) or a in local for a in found.addresses)
+    assert "<script" not in page
+    assert "default-src 'none'" in page
+    assert "Row 6 &lt;live&gt;" in page
+    assert "0.99 &amp; more" in page
+    assert "lost behind the camera" in page
+    assert "the camera did not see the trigger" in page
+    assert "two frames for one trigger" in page
+    assert "Slice with a scale bar of 200 µm" in page
+    assert "Mean transmission over the scan" in page
+    assert "Where the dose went" in page
+    assert re.search(r"<td>sweep_0</td>", page)
+    assert not list(path.parent.glob("*.part"))
+
+
+def test_hostile_words_are_shown_not_run(folder, tmp_path):
+    run = SyntheticRun(folder, stop="fail").write()
+    scan = read_scan(folder, run.uid)
+    stop = dict(scan.record.stop or {}) | {"reason": "<script>alert(1)</script>"}
+    scan = replace(scan, record=replace(scan.record, stop=stop))
+    page = write_report(scan, tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize("last", [0, 9, SWEEP + 1])
+def test_aborted_runs(folder, tmp_path, last):
+    run = SyntheticRun(folder, last=last, stop="abort").write()
+    page = write_report(read_scan(folder, run.uid), tmp_path / "report.html").read_text()
+    outline(page)
+    assert "stopped by hand" in page
+    assert f"{90 - last} of the triggers that were asked for never fired" in page
+
+
+def test_run_without_an_end_and_replay_on_one_page(folder, tmp_path):
+    runs = [
+        SyntheticRun(folder, stop=None).write(),
+        SyntheticRun(folder, source="replay").write(),
+    ]
+    scans = [read_scan(folder, run.uid) for run in runs]
+    page = write_report(scans, tmp_path / "report.html").read_text()
+    outline(page)
+    assert "not closed" in page
+    assert "replay of a recording" in page
+    assert "No dose: replay: no beam" in page
+    assert "3.5 counts for each recorded unit" in page
+
+
+def test_same_scans_give_the_same_page(folder, tmp_path):
+    run = SyntheticRun(folder).write()
+    scan = read_scan(folder, run.uid)
+    first = write_report(scan, tmp_path / "a.html").read_bytes()
+    assert write_report(read_scan(folder, run.uid), tmp_path / "b.html").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, ("0", "Gy")), (0.0432, ("43.2", "mGy")), (12.0, ("12", "Gy")), (3.2e4, ("32", "kGy"))],
+)
+def test_quantity(value, said):
+    assert quantity(value, "Gy") == said

@@ -1,0 +1,104 @@
+"""The fold of the logs: pure, the same every time, and right about attempts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.records.synthetic import TRIGGER_MINUS_UTC_S, SyntheticRun, small_spec
+from voltomo.records.scan_record import ScanRecord, fold_scan, scan_uids
+from voltomo.runtime.append_log import Entry, read_log
+from voltomo.runtime.run_folder import RunFolder
+
+UID = "11111111-2222-3333-4444-555555555555"
+
+
+def entries(documents: list[tuple[str, dict]]) -> list[Entry]:
+    return [Entry(n, 0.0, "document", {"name": a, "doc": b}) for n, (a, b) in enumerate(documents)]
+
+
+def start() -> list[tuple[str, dict]]:
+    spec = small_spec().model_dump(mode="json")
+    return [
+        ("start", {"uid": UID, "time": 0.0, "scan_spec": spec}),
+        ("descriptor", {"uid": "t", "run_start": UID, "name": "triggers", "data_keys": {}}),
+    ]
+
+
+def page(first: int, count: int, time_s: float) -> tuple[str, dict]:
+    index = np.arange(first, first + count)
+    data = {
+        "trigger_index": index.tolist(),
+        "trigger_angle_deg": index.astype(float).tolist(),
+        "trigger_time_s": (time_s + 0.025 * index).tolist(),
+    }
+    return "event_page", {"descriptor": "t", "time": [time_s + 10] * count, "data": data}
+
+
+def same(a: ScanRecord, b: ScanRecord) -> bool:
+    arrays = ("index", "time_s", "angle_deg", "utc_s")
+    return (a.uid, a.start, a.stop, a.sources, a.baseline, a.openings, a.charges) == (
+        (b.uid, b.start, b.stop, b.sources, b.baseline, b.openings, b.charges)
+    ) and all(np.array_equal(getattr(a.latches, n), getattr(b.latches, n)) for n in arrays)
+
+
+def test_whole_run_from_its_logs(tmp_path):
+    folder = RunFolder(tmp_path)
+    SyntheticRun(folder).write()
+    run = SyntheticRun(folder).write()
+    log, ledger = read_log(folder.run_log), read_log(folder.exposure_log)
+    assert len(scan_uids(log)) == 2
+    record = fold_scan(run.uid, log, ledger)
+    assert same(record, fold_scan(run.uid, log, ledger))
+    assert list(record.latches.index) == list(range(90))
+    assert record.latches.utc_minus_trigger_s == pytest.approx(-TRIGGER_MINUS_UTC_S, abs=0.01)
+    assert [source.block for source in record.sources] == [b.name for b in run.spec.blocks()]
+    assert [charge.purpose for charge in record.charges] == [
+        "flats_before",
+        "sweep_0",
+        "flats_after",
+    ]
+    assert len(record.openings) == 3
+    assert record.source == "twin"
+    assert record.outcome == "success"
+
+
+def test_unknown_run_is_refused(tmp_path):
+    with pytest.raises(KeyError, match="holds no scan"):
+        fold_scan("nobody", [], [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(order=st.permutations(range(6)), repeats=st.integers(1, 3))
+def test_pages_in_any_order_and_any_number_give_the_same_record(order, repeats):
+    pages = [page(first, 20, 0.0) for first in (0, 10, 20, 40, 60, 70)]
+    shuffled = [pages[at] for at in order] * repeats
+    record = fold_scan(UID, entries(start() + shuffled))
+    assert same(record, fold_scan(UID, entries(start() + pages)))
+    assert list(record.latches.index) == list(range(90))
+
+
+@settings(max_examples=60, deadline=None)
+@given(first=st.integers(0, 80), count=st.integers(1, 90))
+def test_the_latest_attempt_wins_and_leaves_nothing_of_the_older_one_behind(first, count):
+    count = min(count, 90 - first)
+    record = fold_scan(UID, entries([*start(), page(0, 90, 0.0), page(first, count, 100.0)]))
+    assert list(record.latches.index) == list(range(first + count))
+    assert np.all(np.diff(record.latches.time_s) > 0)
+    assert np.all((record.latches.time_s > 50) == (record.latches.index >= first))
+
+
+def test_events_count_as_pages_do():
+    _, doc = page(5, 1, 0.0)
+    event = {"descriptor": "t", "time": 10.0, "data": {k: v[0] for k, v in doc["data"].items()}}
+    a = fold_scan(UID, entries([*start(), ("event", event)]))
+    assert same(a, fold_scan(UID, entries([*start(), ("event_page", doc)])))
+
+
+def test_file_names_with_blanks_and_without_a_block_are_understood():
+    resource = {"run_start": UID, "uri": f"file://localhost/data/my%20run/{UID[:8]}_sweep_0.h5"}
+    record = fold_scan(UID, entries([*start(), ("stream_resource", resource)]))
+    assert record.sources[0].path == Path(f"/data/my run/{UID[:8]}_sweep_0.h5")
+    assert record.sources[0].block == "sweep_0"
