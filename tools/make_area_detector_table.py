@@ -211,7 +211,9 @@ def main() -> None:
         for pv, readback in _components(cls, prefix):
             found[pv] = found.get(pv, False) or readback
     found |= {pv: False for pv in EXTRA if pv not in found}
-    found = {pv: rbv for pv, rbv in found.items() if not found.get(pv.removesuffix("_RBV"), False) or rbv}
+    found = {
+        pv: rbv for pv, rbv in found.items() if not found.get(pv.removesuffix("_RBV"), False) or rbv
+    }
     with TARGET.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("name", "type", "choices", "initial", "readback"))

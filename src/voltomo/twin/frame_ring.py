@@ -107,7 +107,9 @@ class FrameRing:
             return None
         return ring if (ring.shape, ring.slots) == ((rows, columns), slots) else None
 
-    def put(self, image: NDArray[np.uint16], *, unique_id: int, time_s: float, start_s: float) -> bool:
+    def put(
+        self, image: NDArray[np.uint16], *, unique_id: int, time_s: float, start_s: float
+    ) -> bool:
         """Add a frame (camera only); False if the ring was full, and the frame lost."""
         written = self.written
         if written - self.read >= self.slots:

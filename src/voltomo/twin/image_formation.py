@@ -108,9 +108,7 @@ class PhantomCamera:
         Flux at which ``settings.counts`` holds.
     """
 
-    def __init__(
-        self, settings: CameraSettings, seed: int, nominal_flux_per_cm2_s: float
-    ) -> None:
+    def __init__(self, settings: CameraSettings, seed: int, nominal_flux_per_cm2_s: float) -> None:
         self._settings = settings
         self._seed = seed
         self._nominal_fluence = nominal_flux_per_cm2_s * settings.counts_exposure_s
@@ -145,6 +143,24 @@ class PhantomCamera:
             light, flat, self._column_error, self._dark, noise, counts, own.read_noise,
             own.full_well,
         )  # fmt: skip
+
+    def warm_up(self) -> None:
+        """Compile or load all kernels before the first trigger comes."""
+        still = Exposure(
+            number=0,
+            start_s=0.0,
+            end_s=0.02,
+            angles_deg=np.array([0.0]),
+            weights=np.array([1.0]),
+            fluence_per_cm2=self._nominal_fluence,
+            open_part=1.0,
+            start_angle_deg=0.0,
+            mid_angle_deg=0.0,
+            sample_x_mm=0.0,
+            sample_z_mm=0.0,
+            energy_keV=float("nan"),
+        )
+        self.frame(still)
 
     def intensity(self, exposure: Exposure) -> Floats:
         """Intensity behind the sample, 1 in the open beam, averaged over the exposure."""

@@ -28,9 +28,7 @@ def _half_disc(t: float, s: float) -> float:
 
 
 @numba.njit(cache=True, nogil=True)  # pyright: ignore[reportUntypedFunctionDecorator]
-def add_cylinders(
-    profiles: Any, cylinders: Any, values: Any, angle: float, axis: float
-) -> None:
+def add_cylinders(profiles: Any, cylinders: Any, values: Any, angle: float, axis: float) -> None:
     """Add upright elliptic cylinders to profiles along the columns, averaged over each pixel.
 
     Parameters

@@ -92,7 +92,9 @@ class WriterEngine:
         """
         with self._guard:
             if self._stream is not None:
-                raise RuntimeError(f"{self._stream.path.name} is still being captured; end it first")
+                raise RuntimeError(
+                    f"{self._stream.path.name} is still being captured; end it first"
+                )
             self._join_ring()
             if self._ring is None:
                 raise RuntimeError("the camera has not started; there is no frame ring to read")
@@ -100,9 +102,7 @@ class WriterEngine:
             self._stop_s = None
             self._wanted = number
             self._stream = Hdf5Stream(path, *self._ring.shape)
-            self.state = replace(
-                self.state, capturing=True, captured=0, path=str(path), error=""
-            )
+            self.state = replace(self.state, capturing=True, captured=0, path=str(path), error="")
 
     def close(self) -> None:
         """End the capture once all frames that were exposed before now are in the file."""
@@ -213,6 +213,4 @@ class WriterEngine:
             error = error or f"{stream.path} could not be closed: {trouble}"
         if error:
             _log.error("%s", error)
-        self.state = replace(
-            self.state, capturing=False, captured=stream.captured, error=error
-        )
+        self.state = replace(self.state, capturing=False, captured=stream.captured, error=error)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from voltomo.twin.area_detector import AreaDetector
-from voltomo.twin.ioc_process import begin, serve
-from voltomo.twin.world import World
+from voltomo.twin.ioc import Scene
+from voltomo.twin.ioc import main as run_ioc
 from voltomo.twin.writer_engine import WriterEngine
 
 _log = logging.getLogger(__name__)
@@ -49,17 +49,22 @@ def file_name(template: str, folder: str, name: str, number: int) -> Path:
 class WriterIoc:
     """The plugin's PVs over the writer's engine."""
 
-    def __init__(self, engine: WriterEngine, prefix: str) -> None:
-        self._engine = engine
-        self.pvs = AreaDetector(prefix, ("HDF1:",))
+    def __init__(self, scene: Scene) -> None:
+        self._engine = WriterEngine(scene.world, scene.folder.frame_ring)
+        self.pvs = AreaDetector(scene.prefix + "Cam:", ("HDF1:",))
+        self._folder = str(scene.folder.frames)
         self._lost_before = 0
         self._counted_before = 0
-        self._ending = False
         self.pvs.on_put("HDF1:FilePath", self._path_put, readback_follows=False)
         self.pvs.on_put("HDF1:Capture", self._capture_put, readback_follows=False)
         self.pvs.on_put("HDF1:DroppedArrays", self._dropped_put, readback_follows=False)
         self.pvs.on_put("HDF1:ArrayCounter", self._counter_put, readback_follows=False)
         self.pvs.on_put("HDF1:EnableCallbacks", self._enable_put)
+
+    @property
+    def pvdb(self) -> dict[str, Any]:
+        """Channels by their full names."""
+        return self.pvs.channels
 
     async def _show(self, **values: Any) -> None:
         await self.pvs.show({f"HDF1:{name}": value for name, value in values.items()})
@@ -153,27 +158,19 @@ class WriterIoc:
 
     async def run(self) -> None:
         """Keep the PVs at what the engine does."""
-        self._lost_before = -1
-        while self._engine.state.slots == 0:
-            await asyncio.sleep(_POLL_S)
-        # What was lost while this process was dead is no loss of its own.
-        self._lost_before = self._engine.state.lost
-        while True:
-            await self.update()
-            await asyncio.sleep(_POLL_S)
-
-
-def main() -> None:
-    """Run the process."""
-    folder = begin("file writer of the virtual beamline")
-    engine = WriterEngine(World.open(folder.world), folder.frame_ring)
-    engine.start()
-    ioc = WriterIoc(engine, folder.addresses().prefix + "Cam:")
-    try:
-        asyncio.run(serve(ioc.pvs.channels, ioc.run))
-    finally:
-        engine.end()
+        self._engine.start()
+        try:
+            await self._path_put(self._folder)
+            while self._engine.state.slots == 0:
+                await asyncio.sleep(_POLL_S)
+            # What was lost while this process was dead is no loss of its own.
+            self._lost_before = self._engine.state.lost
+            while True:
+                await self.update()
+                await asyncio.sleep(_POLL_S)
+        finally:
+            self._engine.end()
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run_ioc(WriterIoc))
