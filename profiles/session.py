@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from voltomo.dose.lease import Settlement
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.locks import FileLock
@@ -19,9 +20,9 @@ from voltomo.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from bluesky import RunEngine
+
     from voltomo.devices.beamline import Beamline
     from voltomo.devices.live_verdicts import LiveVerdicts
-
     from voltomo.records.run_log import RunLog
 
 
@@ -113,10 +114,10 @@ def _connect(
     timeout_s: float,
 ) -> Session:
     from bluesky import RunEngine
+
     from voltomo.devices.beamline import connect_beamline
     from voltomo.devices.live_verdicts import LiveVerdicts
     from voltomo.live.callback import LiveReconstruction
-
     from voltomo.records.closing import close_abandoned
     from voltomo.records.run_log import RunLog
 
@@ -124,13 +125,15 @@ def _connect(
         closed = close_abandoned(log)
     run_log = RunLog(folder.run_log)
     resources.callback(run_log.close)
-    beamline = connect_beamline(prefix, timeout_s=timeout_s)
+    beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames)
     engine = RunEngine({})
     engine.subscribe(run_log)
     live = LiveVerdicts(f"{prefix}Live:", name="live")
     engine.subscribe(LiveReconstruction(live.tell))
     beamline.lease.engine_running = lambda: str(engine.state) == "running"
-    beamline.lease.on_settlement = lambda settlement: run_log.append_entry(
-        "settlement", settlement.model_dump(mode="json")
-    )
+
+    def note(settlement: Settlement) -> None:
+        run_log.append_entry("settlement", settlement.model_dump(mode="json"))
+
+    beamline.lease.on_settlement = note
     return Session(folder, file, engine, beamline, live, run_log, closed, resources)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from voltomo.cli.errors import Refused
 from voltomo.runtime.append_log import read_log
 from voltomo.runtime.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from voltomo.records.report import Enclosure
 
 
 def find_run(folder: RunFolder, uid: str) -> str:
@@ -49,7 +52,7 @@ def live_result(folder: RunFolder, uid: str) -> dict[str, Any]:
 def export_run(folder: RunFolder, uid: str) -> list[Path]:
     """Write NXtomo and report into the run folder's exports; what cannot be made is said."""
     from voltomo.records.nxtomo import NothingToExport, export_nxtomo
-    from voltomo.records.report import ReportScan, write_report
+    from voltomo.records.report import write_report
     from voltomo.records.scan import read_scan
 
     scan = read_scan(folder, uid)
@@ -60,10 +63,28 @@ def export_run(folder: RunFolder, uid: str) -> list[Path]:
     except NothingToExport as nothing:
         nexus = None
         typer.echo(f"no NXtomo file: {nothing}")
-    live = live_result(folder, uid)
-    shown = ReportScan(scan=scan, nxtomo=nexus, live=live)
-    made.append(write_report([shown], folder.exports / f"{uid[:8]}.report.html"))
+    enclosed = {uid: enclosure(nexus, live_result(folder, uid))}
+    made.append(write_report(scan, folder.exports / f"{uid[:8]}.report.html", enclosed))
     return made
+
+
+def enclosure(nexus: Path | None, live: dict[str, Any]) -> Enclosure:
+    """What a report shows beyond the record: the live slice, the file, the live path's figures."""
+    facts: dict[str, str] = {}
+    if "frames_processed" in live:
+        facts["Live"] = (
+            f"{live['frames_processed']:.0f} frames used, latency "
+            f"{live['latency_p50_ms']:.0f} ms (median), {live['latency_p99_ms']:.0f} ms (99 %)"
+        )
+    for name, verdict in live.get("verdicts", {}).items():
+        value = "–" if verdict["value"] is None else f"{verdict['value']:.3g}"
+        facts[f"Verdict, {name.replace('_', ' ')}"] = f"{value}: {verdict['judgement']}"
+    from voltomo.records.report import Enclosure
+
+    caption = f"Live slice at detector row {live['row']}" if "slice" in live else ""
+    return Enclosure(
+        slice_image=live.get("slice"), slice_caption=caption, nxtomo=nexus, facts=facts
+    )
 
 
 def run_export(uid: str, run_folder: Path | None) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import typer
 
-from voltomo.cli.export import live_result
+from voltomo.cli.export import enclosure, live_result
 from voltomo.cli.job import Job, settings_of
-from voltomo.records.report import ReportScan, write_report
+from voltomo.records.report import write_report
 from voltomo.records.scan import Scan, read_scan
 from voltomo.records.summary import LiveSummary, ScanSummary, Summary
 
@@ -92,8 +92,9 @@ def _offline_correlation(job: Job, exported: Path, live: dict[str, Any]) -> floa
 def write_results(results: Sequence[Result], output: Path) -> None:
     """Write report and summary, and say where they lie."""
     report = write_report(
-        [ReportScan(scan=r.scan, nxtomo=r.nxtomo, live=r.live) for r in results],
+        [result.scan for result in results],
         output / "report.html",
+        {result.summary.uid: enclosure(result.nxtomo, result.live) for result in results},
     )
     summary = Summary(scans=tuple(result.summary for result in results))
     summary.write(output / "summary.json")

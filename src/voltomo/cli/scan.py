@@ -82,8 +82,10 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
             stopped.append(doc)
 
     token = session.RE.subscribe(note)
+    # The engine declares its hook as None.
+    engine: Any = session.RE
     if not quiet:
-        setattr(session.RE, "waiting_hook", ProgressBarManager())
+        engine.waiting_hook = ProgressBarManager()
     error = ""
     try:
         session.RE(tomography(session.beamline, spec, md=session.metadata))
@@ -97,7 +99,7 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
         error = f"{type(failed).__name__}: {failed}"
     finally:
         session.RE.unsubscribe(token)
-        session.RE.waiting_hook = None
+        engine.waiting_hook = None
     if not started:
         raise Refused(error or "the scan did not begin")
     return ScanDone(started[0], stopped[0]["exit_status"] if stopped else "fail", error)
