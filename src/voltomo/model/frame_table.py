@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -249,7 +250,7 @@ def _nearest(edges_s: Floats, time_s: Floats) -> Ints:
 def _explain_missing(outcome: Ints, unique_id: Ints) -> None:
     """Tell missed triggers from lost frames by the numbers on both sides of each hole."""
     found = np.flatnonzero(outcome == Outcome.FRAME)
-    for before, after in zip(found[:-1], found[1:], strict=True):
+    for before, after in pairwise(found):
         hole = int(after - before) - 1
         if hole == 0 or np.any(outcome[before + 1 : after] == Outcome.AMBIGUOUS):
             continue

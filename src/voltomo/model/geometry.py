@@ -1,13 +1,13 @@
-"""Where the rays, the axis and the pixels are: the only source of conventions.
+r"""Where the rays, the axis and the pixels are: the only source of conventions.
 
 ::
 
       tilt_deg = 0 (tomography)            tilt_deg = 30 (laminography)
 
             axis                               axis
-             |                                   \\
-    beam --> | sample                    beam --> \\ sample
-             |                                     \\
+             |                                   \
+    beam --> | sample                    beam --> \ sample
+             |                                     \
       axis normal to the beam           axis leans by tilt_deg from that normal,
                                         towards the source
 
