@@ -82,4 +82,10 @@ class CheckedMotor(EpicsMotor):
     def stop(self, *, success: bool = False) -> None:
         """Stop; with ``success`` the open move counts as done where it is."""
         self._stopped = success
-        super().stop(success=success)
+        if self.connected:
+            super().stop(success=success)
+
+    @property
+    def position(self) -> float:
+        """Where the axis was last seen; a status that ends without a connection asks too."""
+        return self._position  # pyright: ignore[reportReturnType]

@@ -1,0 +1,214 @@
+"""Order of a scan's messages: beam only behind proof, and off on every path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bluesky import Msg
+from bluesky.simulators import RunEngineSimulator, assert_message_and_return_remaining
+from bluesky.utils import FailedStatus, RequestAbort
+
+from tests.plans.scripted import Driver, beamline, spec
+from voltomo.dose.lease import LeaseRequest
+from voltomo.model.arming import FrameBlock, TriggerTrain
+from voltomo.plans.tomography import tomography
+from voltomo.plans.words import ScanFailed, ScanRefused
+
+
+def lease_words(driver: Driver) -> list[tuple[int, LeaseRequest | None]]:
+    return [(number, message.args[0]) for number, message in driver.of("set", "lease")]
+
+
+def test_a_scan_takes_its_blocks_in_order_and_returns_its_uid() -> None:
+    driver = Driver()
+    asked = spec()
+    uid = driver.run(tomography(beamline(), asked))
+    assert uid == "0123456789abcdef"
+    trains = [
+        message.args[0].block.name
+        for _, message in driver.of("prepare", "trigger")
+        if isinstance(message.args[0], TriggerTrain)
+    ]
+    assert trains == [block.name for block in asked.blocks()]
+    assert driver.of("close_run")[0][1].kwargs["exit_status"] is None
+
+
+def test_beam_is_asked_for_only_when_camera_trigger_and_stage_are_proven() -> None:
+    driver = Driver()
+    driver.run(tomography(beamline(), spec(sweeps=2, order="alternate")))
+    for number, request in lease_words(driver):
+        if request is None:
+            continue
+        before = driver.messages[:number]
+        armed = [m for m in before if m.command == "prepare"]
+        frames = [m for m in armed if isinstance(m.args[0], FrameBlock)]
+        trains = [m for m in armed if isinstance(m.args[0], TriggerTrain)]
+        assert frames[-1].args[0].block.name == request.purpose
+        assert trains[-1].args[0].block.name == request.purpose
+        waited = [m for m in before if m.command == "wait"]
+        assert waited[-1].kwargs["group"] == frames[-1].kwargs["group"]
+        assert request.gate == "trigger_window"
+
+
+def test_the_stage_starts_its_sweep_only_with_a_lease() -> None:
+    driver = Driver()
+    driver.run(tomography(beamline(), spec()))
+    (request,) = [n for n, r in lease_words(driver) if r is not None and r.purpose == "sweep_0"]
+    approach, run_down = driver.of("set", "rotation")
+    assert approach[0] < request < run_down[0]
+    assert approach[1].args[0] < 0 < 178.2 < run_down[1].args[0]
+
+
+def test_every_lease_is_given_back_before_the_next_is_asked_for() -> None:
+    driver = Driver()
+    driver.run(tomography(beamline(), spec(sweeps=3)))
+    held = False
+    for _, request in lease_words(driver):
+        if request is not None:
+            assert not held
+        held = request is not None
+    assert not held
+
+
+def test_priming_and_darks_take_no_lease() -> None:
+    driver = Driver()
+    driver.run(tomography(beamline(), spec()))
+    purposes = [request.purpose for _, request in lease_words(driver) if request is not None]
+    assert purposes == ["flats_before", "sweep_0", "flats_after"]
+
+
+def test_the_sample_leaves_for_flats_and_comes_back() -> None:
+    driver = Driver()
+    driver.run(tomography(beamline(), spec(flats_shift_mm=4.0)))
+    places = [message.args[0] for _, message in driver.of("set", "sample_x")]
+    assert places[:4] == [4.5, 0.5, 4.5, 0.5]
+    assert places[-1] == 0.5
+
+
+def messages_of_a_scan() -> list[Msg]:
+    driver = Driver()
+    driver.run(tomography(beamline(), spec()))
+    return driver.messages
+
+
+SCAN = messages_of_a_scan()
+OPENED = [m.command for m in SCAN].index("open_run")
+CLOSED = [m.command for m in SCAN].index("close_run")
+RESTING = max(n for n, m in enumerate(SCAN) if m.command == "set" and m.obj.name == "lease")
+
+
+@pytest.mark.parametrize("at", range(OPENED + 1, CLOSED))
+def test_whatever_fails_the_beam_is_off_and_the_run_is_closed_with_the_reason(at: int) -> None:
+    def interrupt(number: int, _message: Msg) -> Exception | None:
+        if number != at:
+            return None
+        failed = FailedStatus("status")
+        failed.__cause__ = RuntimeError("rotation: expected 5 deg, saw 4 deg")
+        return failed
+
+    driver = Driver(interrupt)
+    devices = beamline()
+    told = ""
+    try:
+        driver.run(tomography(devices, spec()))
+    except ScanFailed as error:
+        told = str(error)
+    # A step of the clean-up is done again; what interrupted it is then no failure of the scan.
+    ((_, closed),) = driver.of("close_run")
+    assert (closed.kwargs["exit_status"] == "fail") == bool(told)
+    if at < RESTING:
+        assert "rotation: expected 5 deg, saw 4 deg" in told
+        assert closed.kwargs["reason"] == told
+    words = lease_words(driver)
+    assert words[-1][1] is None
+    assert words[-1][0] > max(n for n, r in [(-1, None), *words] if r is not None or n < 0)
+    assert devices.watch.released == 1
+    rested = {m.obj.name for _, m in driver.of("prepare") if m.args[0] is None}
+    assert {"trigger", "camera", "rotation"} <= rested
+
+
+def test_an_abort_also_gives_the_beam_back() -> None:
+    at = next(n for n, m in enumerate(SCAN) if m.command == "kickoff" and n > OPENED + 60)
+    driver = Driver(lambda number, _: RequestAbort() if number == at else None)
+    with pytest.raises(RequestAbort):
+        driver.run(tomography(beamline(), spec()))
+    assert lease_words(driver)[-1][1] is None
+    ((_, closed),) = driver.of("close_run")
+    assert closed.kwargs["exit_status"] == "abort"
+
+
+def test_a_step_of_the_clean_up_that_fails_skips_no_other() -> None:
+    def interrupt(_number: int, message: Msg) -> Exception | None:
+        resting = message.command == "prepare" and message.args[0] is None
+        if resting and message.obj.name == "camera":
+            return RuntimeError("the writer is gone")
+        return None
+
+    driver = Driver(interrupt)
+    with pytest.raises(ScanFailed, match=r"the camera could not be stopped.*the writer is gone"):
+        driver.run(tomography(beamline(), spec()))
+    assert driver.of("prepare", "rotation")[-1][1].args[0] is None
+    assert driver.of("set", "sample_x")[-1][1].args[0] == 0.5
+
+
+def refuse(devices: Any, match: str, driver: Driver | None = None, **changes: Any) -> None:
+    driver = driver or Driver()
+    with pytest.raises(ScanRefused, match=match):
+        driver.run(tomography(devices, spec(**changes)))
+    assert not driver.of("open_run")
+    assert not driver.of("set", "lease")
+
+
+def test_a_path_beyond_a_limit_is_refused_before_any_run() -> None:
+    devices = beamline()
+    devices.rotation.limits = (0.0, 180.0)
+    refuse(devices, "run-up included.*no beam was used")
+
+
+def test_flats_beyond_the_sample_stage_are_refused() -> None:
+    devices = beamline()
+    devices.sample_stage.x.limits = (-2.0, 2.0)
+    refuse(devices, "sample x")
+
+
+def test_a_sweep_that_is_too_fast_is_refused() -> None:
+    refuse(beamline(), "at most 180 deg/s, saw 360 deg/s", period_s=0.005, exposure_s=0.004)
+
+
+def test_an_open_shutter_is_refused() -> None:
+    devices = beamline()
+    devices.shutter.state.value = "Open"
+    refuse(devices, "shutter: expected Closed, saw Open")
+
+
+def test_what_a_device_refuses_is_told_in_its_words() -> None:
+    failed = FailedStatus("status")
+    failed.__cause__ = RuntimeError("lease: expected 9.0 s of beam, saw 2.0 s left")
+    driver = Driver(lambda _, m: failed if m.command == "wait" else None)
+    refuse(beamline(), "expected 9.0 s of beam, saw 2.0 s left", driver)
+
+
+def test_priming_frames_that_do_not_pair_end_the_scan_before_any_beam() -> None:
+    devices = beamline()
+    whole = devices.camera.last_frames()
+    part = type(whole)(whole.time_s[:11], whole.unique_id[:11], whole.source[:11])
+    devices.camera.last_frames = lambda: part
+    driver = Driver()
+    with pytest.raises(ScanFailed, match="12 pulses and 11 frames"):
+        driver.run(tomography(devices, spec()))
+    assert all(request is None for _, request in lease_words(driver))
+
+
+def test_the_engine_s_own_simulator_finds_the_lease_behind_the_arming() -> None:
+    simulator = RunEngineSimulator()
+    answers = Driver()
+    for command in ("open_run", "read", "wait", "collect"):
+        simulator.add_handler(command, answers._answer)
+    messages = simulator.simulate_plan(tomography(beamline(), spec()))
+    messages = assert_message_and_return_remaining(
+        messages, lambda m: m.command == "prepare" and isinstance(m.args[0], TriggerTrain)
+    )
+    assert_message_and_return_remaining(
+        messages, lambda m: m.command == "set" and isinstance(m.args[0], LeaseRequest)
+    )
