@@ -43,8 +43,9 @@ def _between(
     )
     if not points:
         return None
-    at, values = np.array(points, dtype=np.float64).T
-    return np.interp(utc_s, at, values)
+    table: Floats = np.array(points, dtype=np.float64)
+    at, values = table[:, 0], table[:, 1]
+    return np.asarray(np.interp(utc_s, at, values), dtype=np.float64)
 
 
 def _value(reading: Reading, pattern: str, factors: dict[str, float]) -> float | None:

@@ -42,8 +42,8 @@ def _style(name: str) -> Any:
     return ink | {
         "svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif",
         "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
-        "axes.grid": True, "grid.color": _INK, "grid.alpha": 0.12, "axes.facecolor": "none",
-        "figure.facecolor": "none", "savefig.facecolor": "none",
+        "axes.grid": True, "axes.axisbelow": True, "grid.color": _INK, "grid.alpha": 0.12,
+        "axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none",
     }  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def dose_chart(name: str, dose: DoseAccount) -> str:
     colours = [SERIES if cause == "frames" else SECOND for cause, _ in causes]
     percent = [100 * value / dose.dose_Gy for _, value in causes]
     bars = axis.barh(names, percent, color=colours, height=0.62)
-    axis.bar_label(bars, [f" {value:.1f} %" for value in percent], color=_INK)
+    axis.bar_label(bars, [f"{value:.1f} %" for value in percent], color=_INK, padding=5)
     axis.set_xlim(0, 1.12 * max(percent))
     axis.invert_yaxis()
     axis.grid(visible=False, axis="y")

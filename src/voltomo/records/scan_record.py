@@ -246,7 +246,7 @@ def _rows(name: str, doc: dict[str, Any]) -> list[tuple[float, dict[str, Any]]]:
 
 def _source(doc: dict[str, Any]) -> FrameSource:
     parameters = doc.get("parameters", {})
-    path = Path(unquote(urlparse(doc["uri"]).path))
+    path = Path(unquote(urlparse(str(doc["uri"])).path))
     block = parameters.get("block") or path.stem.partition("_")[2]
     return FrameSource(block, path, parameters.get("dataset", "/entry/data/data"))
 
