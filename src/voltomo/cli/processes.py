@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import time
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 _POLL_S = 0.02
+_KILLED_S = 2.0
 
 
 class ProcessIdentity(BaseModel):
@@ -35,13 +38,21 @@ class ProcessIdentity(BaseModel):
         return ProcessIdentity.of(self.pid) == self
 
 
+def identity_in(path: Path) -> ProcessIdentity | None:
+    """Process that a state file names, None where it names none."""
+    try:
+        return ProcessIdentity.model_validate(json.loads(path.read_text()))
+    except (FileNotFoundError, ValidationError, ValueError):
+        return None
+
+
 def end(identity: ProcessIdentity, patience_s: float) -> bool:
-    """Ask a process to end, then make it.
+    """Ask a process to end, then make it, with its group if it leads one.
 
     Parameters
     ----------
     identity : ProcessIdentity
-        The process, which leads its own group.
+        The process.
     patience_s : float
         How long it may take to end by itself.
 
@@ -50,14 +61,35 @@ def end(identity: ProcessIdentity, patience_s: float) -> bool:
     bool
         True if it ended by itself, False if it had to be killed.
     """
-    if not identity.alive:
-        return True
-    os.kill(identity.pid, signal.SIGTERM)
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        if not identity.alive:
+    if _signal(identity, signal.SIGTERM) and not _gone_within(identity, patience_s):
+        _signal(identity, signal.SIGKILL)
+        _gone_within(identity, _KILLED_S)
+        return False
+    return True
+
+
+def _signal(identity: ProcessIdentity, number: signal.Signals) -> bool:
+    """Send a signal to this very process; False where it has ended."""
+    with contextlib.suppress(ProcessLookupError):
+        handle = os.pidfd_open(identity.pid)
+        try:
+            # The handle stands for one process whatever becomes of its number: no race from here.
+            if not identity.alive:
+                return False
+            if number == signal.SIGKILL and os.getpgid(identity.pid) == identity.pid:
+                os.killpg(identity.pid, number)
+            else:
+                signal.pidfd_send_signal(handle, number)
             return True
-        time.sleep(_POLL_S)
-    if identity.alive:
-        os.killpg(os.getpgid(identity.pid), signal.SIGKILL)
+        finally:
+            os.close(handle)
     return False
+
+
+def _gone_within(identity: ProcessIdentity, patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while identity.alive:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True

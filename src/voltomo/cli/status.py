@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from voltomo.cli.down import identity_in
+from voltomo.cli.processes import identity_in
 from voltomo.runtime.run_folder import RunFolder
 
 

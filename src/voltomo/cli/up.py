@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from pathlib import Path
@@ -43,12 +44,28 @@ def run_up(beamline: str, run_folder: Path | None, first_port: int | None) -> No
     """Start everything, say where it is, and wait for Ctrl-C, SIGTERM or a closed terminal."""
     folder = RunFolder.locate(run_folder)
     supervisor = make_supervisor(folder, load_beamline(beamline), first_port)
+    _say(f"starting the beamline {beamline!r} in {folder.root}")
+    keep_up(supervisor)
+
+
+def keep_up(supervisor: Supervisor) -> None:
+    """Start a supervisor's services and stop them on Ctrl-C, SIGTERM or a closed terminal."""
     stop = threading.Event()
+
+    def told_to_stop(_number: int, _frame: object) -> None:
+        supervisor.request_stop()
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
-    typer.echo(f"starting the beamline {beamline!r} in {folder.root}")
+        signal.signal(number, told_to_stop)
     with supervisor:
-        typer.echo(f"ready; page http://127.0.0.1:{supervisor.addresses.page}/ ; Ctrl-C ends it")
+        _say(f"ready; page http://127.0.0.1:{supervisor.addresses.page}/ ; Ctrl-C ends it")
         stop.wait()
-        typer.echo("stopping, the beam first")
-    typer.echo("everything has ended")
+        _say("stopping, the beam first")
+    _say("everything has ended")
+
+
+def _say(text: str) -> None:
+    # The terminal may have been closed; that is a reason to stop in order, not to fail.
+    with contextlib.suppress(OSError):
+        typer.echo(text)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
 from voltomo.runtime.ports import PortBlock
 from voltomo.runtime.run_folder import RUN_FOLDER_VARIABLE, Addresses, RunFolder
-from voltomo.runtime.service import ServiceSpec
+from voltomo.runtime.service import PARENT_VARIABLE, ServiceSpec
+
+START_OF_LOG = "--- started"
+"""A line of a service's log that begins so stands before what one process of it said."""
 
 _PAGE_OFFSET = 38
 _REPEATER_OFFSET = 39
@@ -31,6 +36,21 @@ def give_addresses(
     )
 
 
+def log_path(folder: RunFolder, name: str) -> Path:
+    """Where a service's output goes."""
+    return folder.services / f"{name}.log"
+
+
+def end_of_log(folder: RunFolder, name: str, lines: int = 12) -> str:
+    """The last lines that the last process of a service has written."""
+    path = log_path(folder, name)
+    if not path.exists():
+        return ""
+    said = path.read_text(errors="replace").splitlines()
+    starts = [place for place, line in enumerate(said) if line.startswith(START_OF_LOG)]
+    return "\n".join(said[starts[-1] + 1 if starts else 0 :][-lines:])
+
+
 def launch(spec: ServiceSpec, folder: RunFolder, addresses: Addresses) -> subprocess.Popen[bytes]:
     """Start a service as a process of its own group; its output goes to the run folder.
 
@@ -41,8 +61,12 @@ def launch(spec: ServiceSpec, folder: RunFolder, addresses: Addresses) -> subpro
     environment |= addresses.server_environment(spec.name)
     environment |= {RUN_FOLDER_VARIABLE: str(folder.root), "PYTHONUNBUFFERED": "1"}
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    environment |= {PARENT_VARIABLE: str(os.getpid())}
     environment |= spec.environment
-    with (folder.services / f"{spec.name}.log").open("ab") as log:
+    with log_path(folder, spec.name).open("ab") as log:
+        utc = datetime.now(UTC).isoformat(timespec="seconds")
+        log.write(f"{START_OF_LOG} {utc}\n".encode())
+        log.flush()
         return subprocess.Popen(
             spec.command(folder.root),
             stdin=subprocess.DEVNULL,

@@ -16,6 +16,33 @@ class Held(Exception):
     """Somebody else holds the lock; the message names them."""
 
 
+def _ourselves(purpose: str) -> dict[str, object]:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        # In a container a user may have a number and no name.
+        user = str(os.getuid())
+    return {
+        "pid": os.getpid(),
+        "user": user,
+        "host": socket.gethostname(),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "purpose": purpose,
+    }
+
+
+def _describe(text: str) -> str:
+    """The holder as the lock's file names it; it may be in the middle of writing itself down."""
+    try:
+        holder = json.loads(text)
+        return (
+            f"'{holder['purpose']}', process {holder['pid']} of {holder['user']} on "
+            f"{holder['host']}, since {holder['since']}"
+        )
+    except (ValueError, KeyError, TypeError):
+        return "a process that has not said its name"
+
+
 class FileLock:
     """A lock on a file, held by this process until ``release`` or its end.
 
@@ -46,24 +73,15 @@ class FileLock:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            owner = file.read().strip() or "an unknown process"
+            owner = _describe(file.read())
             file.close()
             raise Held(
-                f"{self.path.name} is held by {owner}; nothing was started; end that session "
-                "first or wait for it"
+                f"{self.path} is held by {owner}; nothing was started; end that one first or wait "
+                "for it"
             ) from error
         file.seek(0)
         file.truncate()
-        json.dump(
-            {
-                "pid": os.getpid(),
-                "user": getpass.getuser(),
-                "host": socket.gethostname(),
-                "since": datetime.now(UTC).isoformat(timespec="seconds"),
-                "purpose": self.purpose,
-            },
-            file,
-        )
+        file.write(json.dumps(_ourselves(self.purpose)))
         file.flush()
         self._file = file
         return self

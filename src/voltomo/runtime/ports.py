@@ -13,7 +13,9 @@ from pathlib import Path
 
 from voltomo.runtime.locks import FileLock, Held
 
-_FIRST = 42000
+# Below the range from which the kernel gives ports to outgoing connections (32768 and up), which
+# would now and then hold a port of ours just when a service is started again.
+_FIRST = 21000
 _SIZE = 40
 _BLOCKS = 100
 
@@ -33,9 +35,7 @@ class PortBlock:
     def port(self, offset: int) -> int:
         """The port at this place of the block."""
         if not 0 <= offset < self.size:
-            raise ValueError(
-                f"the block holds {self.size} ports; asked for number {offset}"
-            )
+            raise ValueError(f"the block holds {self.size} ports; asked for number {offset}")
         return self.first + offset
 
     def release(self) -> None:
@@ -71,11 +71,14 @@ def lock_ports(purpose: str, first: int | None = None) -> PortBlock:
     NoPorts
         The wanted block is held, a port in it is taken, or no block is free.
     """
+    if first is not None and not 1024 <= first <= 65536 - _SIZE:
+        raise NoPorts(
+            f"a block of {_SIZE} ports must begin between 1024 and {65536 - _SIZE}; got {first}; "
+            "nothing was started"
+        )
     folder = Path(tempfile.gettempdir()) / f"voltomo-ports-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    candidates = (
-        [first] if first is not None else [_FIRST + _SIZE * k for k in range(_BLOCKS)]
-    )
+    candidates = [first] if first is not None else [_FIRST + _SIZE * k for k in range(_BLOCKS)]
     reason = "every block is held by another run"
     for start in candidates:
         lock = FileLock(folder / f"{start}.lock", purpose)

@@ -30,12 +30,8 @@ class Addresses(BaseModel):
 
     def client_environment(self) -> dict[str, str]:
         """Environment of a process that talks to these services and to nothing else."""
-        ca = " ".join(
-            f"127.0.0.1:{port}" for port in sorted(set(self.channel_access.values()))
-        )
-        pva = " ".join(
-            f"127.0.0.1:{port}" for port in sorted(set(self.pv_access.values()))
-        )
+        ca = " ".join(f"127.0.0.1:{port}" for port in sorted(set(self.channel_access.values())))
+        pva = " ".join(f"127.0.0.1:{port}" for port in sorted(set(self.pv_access.values())))
         return {
             "EPICS_CA_AUTO_ADDR_LIST": "NO",
             "EPICS_CA_ADDR_LIST": ca,
@@ -78,9 +74,7 @@ class RunFolder:
     @classmethod
     def locate(cls, given: Path | None = None) -> RunFolder:
         """The folder given, else $VOLTOMO_RUN_FOLDER, else ``.voltomo`` in the current folder."""
-        return cls(
-            (given or Path(os.environ.get(RUN_FOLDER_VARIABLE, ".voltomo"))).resolve()
-        )
+        return cls((given or Path(os.environ.get(RUN_FOLDER_VARIABLE, ".voltomo"))).resolve())
 
     def create(self) -> RunFolder:
         """Make the folder and its parts, readable by this user alone."""

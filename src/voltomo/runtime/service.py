@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 _PR_SET_PDEATHSIG = 1
+PARENT_VARIABLE = "VOLTOMO_PARENT_PID"
 
 Domain = Literal["hardware", "guard", "analysis", "page", "records"]
 
@@ -57,19 +58,18 @@ class ServiceSpec:
         Failure domain.
     arguments : tuple of str
         Further words of the command line.
-    ready_pv : str or None
-        A PV that answers once the service serves; None where ``ready_port`` says so.
     ready_port : int or None
-        A TCP port on 127.0.0.1 that accepts once the service serves.
+        A TCP port on 127.0.0.1 that accepts once the service serves; None: it needs no proof.
     restarts : int
         How often it is started again within ten minutes before the supervisor gives up.
+    environment : dict
+        Further environment variables of the process.
     """
 
     name: str
     module: str
     domain: Domain
     arguments: tuple[str, ...] = ()
-    ready_pv: str | None = None
     ready_port: int | None = None
     restarts: int = 5
     environment: dict[str, str] = field(default_factory=dict[str, str])
@@ -92,12 +92,15 @@ def die_with_parent(parent_pid: int | None = None) -> None:
     Parameters
     ----------
     parent_pid : int, optional
-        The expected parent; if it is gone already, this process ends at once.
+        The expected parent, else that of $VOLTOMO_PARENT_PID, which `launch` sets; if it is gone
+        already, this process ends at once.
     """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if parent_pid is not None and os.getppid() != parent_pid:
+    given = os.environ.pop(PARENT_VARIABLE, None)
+    expected = int(given) if parent_pid is None and given is not None else parent_pid
+    if expected is not None and os.getppid() != expected:
         raise SystemExit("the supervisor ended before this service could start")
 
 
