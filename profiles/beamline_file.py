@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from voltomo.model.names import SafeName
 from voltomo.model.sample import Sample
@@ -40,7 +40,7 @@ class BeamlineFile(BaseModel):
         Settings of the guard, of the virtual beamline and of the live worker.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: SafeName
     source_name: str
@@ -56,6 +56,19 @@ class BeamlineFile(BaseModel):
     guard: dict[str, Any] = {}
     twin: dict[str, Any] = {}
     live: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _axis_and_samples_fit(self) -> BeamlineFile:
+        if self.axis_column is not None and not 0 <= self.axis_column <= self.columns - 1:
+            raise ValueError(
+                f"axis_column must lie on the detector, between 0 and {self.columns - 1}; got "
+                f"{self.axis_column:g}"
+            )
+        names = [sample.name for sample in self.samples]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two samples have the name {twice[0]!r}; each keeps its own ledger")
+        return self
 
 
 def find_beamline(name: str) -> Path:

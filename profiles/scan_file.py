@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from voltomo.model.geometry import Geometry
 from voltomo.model.names import SafeName
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.profiles.beamline_file import BeamlineFile
+from voltomo.profiles.yaml_file import FileRefused
 
 
 class ScanFile(BaseModel):
@@ -27,7 +28,7 @@ class ScanFile(BaseModel):
         As in `ScanSpec`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     sample: SafeName
     projections: int = Field(gt=1)
@@ -41,8 +42,30 @@ class ScanFile(BaseModel):
     flats_before: int = Field(default=20, ge=1)
     flats_after: int = Field(default=20, ge=0)
 
+    @model_validator(mode="after")
+    def _exposure_fits(self) -> ScanFile:
+        if self.exposure_s >= self.period_s:
+            raise ValueError(
+                f"exposure_s ({self.exposure_s:g}) must be shorter than period_s "
+                f"({self.period_s:g}), by the camera's dead time"
+            )
+        return self
+
     def spec(self, beamline: BeamlineFile, axis_column: float | None = None) -> ScanSpec:
-        """The scan on this beamline; ``axis_column`` overrides the beamline's."""
+        """The scan on this beamline; ``axis_column`` overrides the beamline's.
+
+        Raises
+        ------
+        FileRefused
+            The beamline does not know the sample.
+        """
+        known = [sample.name for sample in beamline.samples]
+        if self.sample not in known:
+            raise FileRefused(
+                f"sample {self.sample!r} is not known to the beamline {beamline.name!r}, which "
+                f"lists: {', '.join(known)}; nothing was started; add it to the beamline file "
+                "with its limits, or name another"
+            )
         geometry = Geometry(
             rows=beamline.rows,
             columns=beamline.columns,

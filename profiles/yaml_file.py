@@ -7,6 +7,7 @@ YAML 1.1 turns ``on`` into true, ``1e-3`` into text and ``12:30:00`` into a numb
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,19 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_SENTENCES = {
+    "missing": "is missing",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "string_type": "must be text; put it between quotation marks",
+    "list_type": "must be a list",
+    "dict_type": "must be a group of 'key: value' lines",
+    "model_type": "must be a group of 'key: value' lines",
+}
 
 
 class FileRefused(Exception):
@@ -31,13 +45,22 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[str, int] = {}
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _mistake("a key must be one word, not a list or a group", key)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"'{key.value}' is given twice, first in line {seen[key.value]}",
-                    key.start_mark,
-                )  # fmt: skip
+                raise _mistake(
+                    f"'{key.value}' is given twice, first in line {seen[key.value]}", key
+                )
             seen[key.value] = key.start_mark.line + 1
         return super().construct_mapping(node, deep)
+
+    def construct_decimal(self, node: yaml.ScalarNode) -> int:
+        """A whole number; unlike in YAML 1.1, a leading zero does not make it octal."""
+        return int(self.construct_scalar(node))
+
+
+def _mistake(what: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, what, node.start_mark)
 
 
 _Loader.add_implicit_resolver(
@@ -56,10 +79,18 @@ _Loader.add_implicit_resolver(
     re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"),
     list("-+.0123456789"),
 )
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_decimal)
 
 
 def load_yaml(path: Path, model: type[Model]) -> Model:
     """Read a YAML file into a model.
+
+    Parameters
+    ----------
+    path : Path
+        The file, in UTF-8.
+    model : type
+        What it must hold. Types are strict: text is no number, a number no text.
 
     Raises
     ------
@@ -68,18 +99,29 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileRefused(f"{path} cannot be read: {error}; nothing was started") from error
+    except OSError as error:
+        raise FileRefused(
+            f"{path} cannot be read ({error.strerror}); nothing was started"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise FileRefused(
+            f"{path} is not written in UTF-8 (byte {error.start + 1} of it is not); save it as "
+            "UTF-8; nothing was started"
+        ) from error
     lines = text.splitlines()
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
-        data = loader.construct_document(root) if root is not None else {}
+        data = {} if root is None else loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise FileRefused(_at(path, lines, mark, error.problem or "no YAML")) from error
+        what = _at(path, lines, mark, _plain(error.problem or "this is no YAML"))
+        raise FileRefused(f"{what}\nnothing was started") from error
+    except yaml.YAMLError as error:
+        raise FileRefused(f"{path} is no YAML ({error}); nothing was started") from error
     try:
-        return model.model_validate(data)
+        # By way of JSON: strict about numbers and text, and lists may still become tuples.
+        return model.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
         found = [_explain(path, lines, root, model, detail) for detail in error.errors()]
         raise FileRefused(
@@ -87,11 +129,22 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
         ) from error
 
 
+def _plain(problem: str) -> str:
+    """PyYAML's words for what goes wrong most often, in a person's."""
+    if "'\\t'" in problem:
+        return "a tab stands where spaces must; indent by spaces"
+    if "mapping values are not allowed" in problem:
+        return "a ':' too many, or the indentation is off"
+    return problem
+
+
 def _at(path: Path, lines: list[str], mark: Any, what: str) -> str:
     if mark is None:
         return f"{path}: {what}"
     line = lines[mark.line] if mark.line < len(lines) else ""
-    return f"{path}:{mark.line + 1}:{mark.column + 1}: {what}\n    {line}\n    {' ' * mark.column}^"
+    # A tab before the caret keeps it below its place, however wide the terminal shows it.
+    blank = "".join("\t" if sign == "\t" else " " for sign in line[: mark.column])
+    return f"{path}:{mark.line + 1}:{mark.column + 1}: {what}\n    {line}\n    {blank}^"
 
 
 def _explain(
@@ -115,15 +168,16 @@ def _explain(
         elif isinstance(node, yaml.SequenceNode) and isinstance(word, int):
             node = node.value[word]
             mark = node.start_mark
-    where = ".".join(str(word) for word in place)
-    return _at(path, lines, mark, f"{where}: {_sentence(model, detail)}")
+    where = ".".join(str(word) for word in place) or "the file"
+    return _at(path, lines, mark, f"{where}: {sentence(model, detail)}")
 
 
-def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
-    if detail["type"] == "missing":
-        return "is missing"
+def sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
+    """One of pydantic's errors about a model, in words for the person who wrote the values."""
+    if detail["type"] in _SENTENCES:
+        return _SENTENCES[detail["type"]]
     if detail["type"] != "extra_forbidden":
-        return detail["msg"].removeprefix("Value error, ")
+        return detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
     known = _fields(model, detail["loc"][:-1])
     near = difflib.get_close_matches(str(detail["loc"][-1]), known, 1, 0.5)
     guess = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
