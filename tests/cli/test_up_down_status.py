@@ -29,7 +29,7 @@ def until(condition, patience_s: float = PATIENCE_S) -> bool:
     return False
 
 
-def start(folder: Path, *words: str, **options: Any) -> subprocess.Popen[bytes]:
+def start(folder: Path, *words: str, **options: Any) -> subprocess.Popen[Any]:
     return subprocess.Popen(
         [sys.executable, "-m", "toys", str(folder), *words],
         env=os.environ | {"PYTHONPATH": HERE},

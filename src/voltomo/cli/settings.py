@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from voltomo.profiles.beamline_file import BeamlineFile
-from voltomo.profiles.yaml_file import FileRefused
+from voltomo.profiles.yaml_file import FileRefused, sentence
 
 
 def check_settings(file: BeamlineFile) -> dict[str, Any]:
@@ -22,13 +22,16 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
     from voltomo.live.settings import LiveSettings
     from voltomo.twin.settings import TwinSettings
 
+    of_camera = file.twin.get("camera") or {}
+    if not isinstance(of_camera, dict):
+        raise FileRefused("twin.camera must be a group of 'key: value' lines; nothing was started")
     camera = {
         "rows": file.rows,
         "columns": file.columns,
         "pixel_um": file.pixel_um,
         "axis_column": file.axis_column,
     }
-    source = file.twin.get("camera", {}).get("source", "phantom") if file.virtual else "beamline"
+    source = of_camera.get("source", "phantom") if file.virtual else "beamline"
     guard: dict[str, Any] = {
         "prefix": file.prefix,
         "samples": [sample.model_dump() for sample in file.samples],
@@ -40,7 +43,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
         "prefix": file.prefix,
         "energy_keV": file.energy_keV,
         **file.twin,
-        "camera": {**camera, **file.twin.get("camera", {})},
+        "camera": {**camera, **of_camera},
     }
     live: dict[str, Any] = {"prefix": file.prefix, **file.live}
     mistakes: list[str] = []
@@ -56,7 +59,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
             checked[name] = model.model_validate(values).model_dump(mode="json")
         except ValidationError as error:
             mistakes += [
-                f"{name}.{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+                f"{name}.{'.'.join(map(str, detail['loc']))}: {sentence(model, detail)}"
                 for detail in error.errors()
             ]
     if mistakes:
