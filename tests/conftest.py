@@ -1,20 +1,38 @@
 """What holds for every test: no beamline of the caller's, no screen, no luck, no clock."""
 
-import os
+from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
 
+from voltomo.cli.services import CHANNEL_ACCESS, PV_ACCESS
+from voltomo.runtime.launch import give_addresses
+from voltomo.runtime.ports import lock_ports
+
 # libca reads its environment once a process: nothing of the caller's may be left by then,
-# or a test would find, and move, something real.
+# or a test would find, and move, something real. All tests share one virtual beamline, whose
+# ports are known from here on.
 for name in [name for name in os.environ if name.startswith(("EPICS_", "VOLTOMO_RUN_"))]:
     del os.environ[name]
-os.environ["EPICS_CA_AUTO_ADDR_LIST"] = "NO"
-os.environ["EPICS_CA_ADDR_LIST"] = "127.0.0.1"
-os.environ["EPICS_PVA_AUTO_ADDR_LIST"] = "NO"
-os.environ["EPICS_PVA_ADDR_LIST"] = "127.0.0.1"
+PORTS = lock_ports("tests")
+os.environ.update(give_addresses(PORTS, CHANNEL_ACCESS, PV_ACCESS).client_environment())
 os.environ["MPLBACKEND"] = "Agg"
 
 # Behaviour is asserted, never speed; a run that decides about a merge draws the same examples.
 settings.register_profile("voltomo", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "voltomo")
+
+
+@pytest.fixture(scope="session")
+def beamline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """The virtual beamline, started for the first test that needs it (`VirtualBeamline`)."""
+    from tests.virtual_beamline import VirtualBeamline
+
+    PORTS.release()
+    made = VirtualBeamline.make(tmp_path_factory.mktemp("beamline") / "run", PORTS.first)
+    with made.supervisor:
+        yield made
