@@ -8,7 +8,7 @@ from typing import Any
 
 from caproto.server import PVGroup, pvproperty
 
-from voltomo.twin.ioc import Refused, Scene, main
+from voltomo.twin.ioc import Refused, Scene, main, on_put
 from voltomo.twin.source import ENERGY_KEV_PER_S, ENERGY_KEV_PER_S2, Source
 
 _LOOP_S = 0.01
@@ -38,10 +38,11 @@ class BeamRecords(PVGroup):
 
     def __init__(self, prefix: str, source: Source) -> None:
         super().__init__(prefix=prefix)
+        on_put(self.energy, self.put_energy)
+        on_put(self.attenuator, self.put_attenuator)
         self.source = source
 
-    @energy.putter
-    async def energy(self, _instance: Any, value: float) -> float:
+    async def put_energy(self, value: float) -> float:
         """Begin to go there; Energy_Moving rises before the put returns."""
         if not LOW_KEV <= value <= HIGH_KEV:
             raise Refused(
@@ -52,8 +53,7 @@ class BeamRecords(PVGroup):
         self.source.energy.move(float(value), ENERGY_KEV_PER_S, ENERGY_KEV_PER_S2)
         return value
 
-    @attenuator.putter
-    async def attenuator(self, _instance: Any, value: float) -> float:
+    async def put_attenuator(self, value: float) -> float:
         """Move filters."""
         if not 0 <= value <= 1:
             raise Refused(f"Attenuator is a transmission from 0 to 1, not {value:g}; it was kept")

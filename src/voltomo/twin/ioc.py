@@ -31,6 +31,15 @@ class Refused(Exception):
     """A put that the device does not take; the message says why. Nothing was changed."""
 
 
+def on_put(channel: Any, action: Callable[[Any], Awaitable[Any]]) -> None:
+    """Let a channel ask this with every put; what it returns becomes the value."""
+
+    async def put(_instance: Any, value: Any) -> Any:
+        return await action(value)
+
+    channel.putter = put
+
+
 class Device(Protocol):
     """What a twin's process serves."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from caproto import AlarmSeverity, AlarmStatus
 from caproto.server import PVGroup, PvpropertyDouble, pvproperty
 
-from voltomo.twin.ioc import Refused
+from voltomo.twin.ioc import Refused, on_put
 from voltomo.twin.stage_axis import StageAxis
 
 _POSITIVE, _DONE, _HIGH_SWITCH, _ENCODER, _MOVING, _LOW_SWITCH, _HOMED = (
@@ -90,11 +90,7 @@ class Motor(PVGroup):
             "user_direction": self._direction,
         }
         for name, hook in hooks.items():
-
-            async def put(_instance: Any, value: Any, hook: Any = hook) -> Any:
-                return await hook(value)
-
-            getattr(self._fields, name).putter = put
+            on_put(getattr(self._fields, name), hook)
 
     async def _set(self, **values: Any) -> None:
         """Post fields, without their hooks."""
@@ -161,7 +157,8 @@ class Motor(PVGroup):
         if mode in ("Stop", "Pause"):
             raise Refused(f"{self.prefix} is set to {mode} (SPMG); it did not move")
         await self._set(limit_violation=0)
-        await self.value.alarm.write(status=AlarmStatus.NO_ALARM, severity=AlarmSeverity.NO_ALARM)
+        alarm: Any = self.value.alarm
+        await alarm.write(status=AlarmStatus.NO_ALARM, severity=AlarmSeverity.NO_ALARM)
         await self._go(user)
         return user
 
@@ -230,9 +227,10 @@ class Motor(PVGroup):
         """User limits and control limits from the dial limits."""
         ends = [self.to_user(self._get(f"dial_{side}_limit")) for side in ("low", "high")]
         low, high = min(ends), max(ends)
-        await self._set(user_low_limit=low, user_high_limit=high)
+        # Clients ask for the control limits as soon as they hear of new user limits.
         metadata = {"upper_ctrl_limit": high, "lower_ctrl_limit": low, "units": self.limits.units}
         await self.value.write_metadata(**metadata)
+        await self._set(user_low_limit=low, user_high_limit=high)
         await self._fields.user_readback_value.write_metadata(units=self.limits.units, precision=5)
 
     async def _rename(self, user: float) -> None:

@@ -7,10 +7,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from caproto import ChannelType
-from caproto.server import PVGroup, pvproperty
+from caproto.server import PVGroup, PvpropertyEnum, PvpropertyString, pvproperty
 
-from voltomo.twin.ioc import Refused, Scene, main
+from voltomo.twin.ioc import Refused, Scene, main, on_put
 from voltomo.twin.shutter_controller import Change, ShutterController
 
 _log = logging.getLogger(__name__)
@@ -26,13 +25,13 @@ class ShutterRecords(PVGroup):
         name="GateMode",
         value="TriggerWindow",
         enum_strings=["Lease", "TriggerWindow"],
-        dtype=ChannelType.ENUM,
+        dtype=PvpropertyEnum,
     )
     state_rbv = pvproperty(
         name="State_RBV",
         value="Closed",
         enum_strings=["Closed", "Opening", "Open", "Closing", "Fault"],
-        dtype=ChannelType.ENUM,
+        dtype=PvpropertyEnum,
         read_only=True,
     )
     position_rbv = pvproperty(name="Position_RBV", value=0.0, precision=3, read_only=True)
@@ -41,34 +40,34 @@ class ShutterRecords(PVGroup):
     )
     enabled_rbv = pvproperty(name="Enabled_RBV", value=0, read_only=True)
     manual = pvproperty(name="Manual", value=0, doc="1: opened by hand past the guard")
-    fault_text = pvproperty(name="FaultText", value="", dtype=ChannelType.STRING, read_only=True)
+    fault_text = pvproperty(name="FaultText", value="", dtype=PvpropertyString, read_only=True)
 
     def __init__(self, prefix: str, controller: ShutterController) -> None:
         super().__init__(prefix=prefix)
+        on_put(self.enable, self.put_enable)
+        on_put(self.stale_time, self.put_stale_time)
+        on_put(self.gate_mode, self.put_gate_mode)
+        on_put(self.manual, self.put_manual)
         self.controller = controller
 
-    @enable.putter
-    async def enable(self, _instance: Any, value: int) -> int:
+    async def put_enable(self, value: int) -> int:
         """Staleness counts from here."""
         self.controller.put_enable(int(value))
         return value
 
-    @stale_time.putter
-    async def stale_time(self, _instance: Any, value: float) -> float:
+    async def put_stale_time(self, value: float) -> float:
         """Between 0.1 and 5 s."""
         if not 0.1 <= value <= 5:
             raise Refused(f"StaleTime must be 0.1 to 5 s, {value:g} was asked for; it was kept")
         self.controller.stale_s = float(value)
         return value
 
-    @gate_mode.putter
-    async def gate_mode(self, _instance: Any, value: str) -> str:
+    async def put_gate_mode(self, value: str) -> str:
         """Whether the gate is asked too."""
         self.controller.gate_mode = "Lease" if value == "Lease" else "TriggerWindow"
         return value
 
-    @manual.putter
-    async def manual(self, _instance: Any, value: int) -> int:
+    async def put_manual(self, value: int) -> int:
         """By hand."""
         self.controller.manual = bool(value)
         return int(bool(value))

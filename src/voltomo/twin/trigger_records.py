@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from caproto import ChannelType
-from caproto.server import PVGroup, pvproperty
+from caproto.server import PVGroup, PvpropertyEnum, pvproperty
 
-from voltomo.twin.ioc import Refused
+from voltomo.twin.ioc import Refused, on_put
 from voltomo.twin.trigger import Train, TriggerHardware
 
 CHUNK_ELEMENTS = 8192
@@ -23,7 +21,7 @@ class TriggerRecords(PVGroup):
 
     reset = pvproperty(name="Reset", value=0, doc="1: index 0, latches forgotten")
     mode = pvproperty(
-        name="Mode", value="Position", enum_strings=["Position", "Time"], dtype=ChannelType.ENUM
+        name="Mode", value="Position", enum_strings=["Position", "Time"], dtype=PvpropertyEnum
     )
     number = pvproperty(name="Number", value=1, doc="triggers of the train")
     start = pvproperty(name="Start", value=0.0, units="deg", precision=5)
@@ -56,13 +54,16 @@ class TriggerRecords(PVGroup):
 
     def __init__(self, prefix: str, hardware: TriggerHardware) -> None:
         super().__init__(prefix=prefix)
+        on_put(self.reset, self.put_reset)
+        on_put(self.arm, self.put_arm)
+        on_put(self.fire, self.put_fire)
+        on_put(self.read_first, self.put_read_first)
         self.hardware = hardware
         self._chunk_end = 0
         self._newest_s = -math.inf
         self._posted: dict[str, int] = {}
 
-    @reset.putter
-    async def reset(self, _instance: Any, value: int) -> int:
+    async def put_reset(self, value: int) -> int:
         """Forget all latches."""
         if value:
             self.hardware.disarm()
@@ -72,8 +73,7 @@ class TriggerRecords(PVGroup):
             await self._post(armed_rbv=0, count_rbv=0, gate_rbv=0)
         return 0
 
-    @arm.putter
-    async def arm(self, _instance: Any, value: int) -> int:
+    async def put_arm(self, value: int) -> int:
         """Arm or disarm; Armed_RBV tells before the put returns."""
         if value:
             self.hardware.arm(self._train())
@@ -82,8 +82,7 @@ class TriggerRecords(PVGroup):
         await self._post(armed_rbv=int(self.hardware.armed))
         return int(bool(value))
 
-    @fire.putter
-    async def fire(self, _instance: Any, value: int) -> int:
+    async def put_fire(self, value: int) -> int:
         """Start a timed train."""
         if value and not self.hardware.fire():
             raise Refused(
@@ -91,8 +90,7 @@ class TriggerRecords(PVGroup):
             )
         return 0
 
-    @read_first.putter
-    async def read_first(self, _instance: Any, value: int) -> int:
+    async def put_read_first(self, value: int) -> int:
         """Fill ReadBack."""
         latches = self.hardware.latched(int(value), READ_MOST)
         await self.read_back.write(latches.packed().tolist(), verify_value=False)

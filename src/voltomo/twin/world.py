@@ -382,7 +382,7 @@ class World:
 
     def heal(self) -> None:
         """Take all faults away."""
-        self._faults._count["count"] = 0  # pyright: ignore[reportPrivateUsage]
+        self._faults._count["count"] = 0
 
     def faults(self, kind: FaultKind) -> list[Fault]:
         """Faults of a kind, oldest first."""
