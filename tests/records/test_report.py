@@ -111,7 +111,7 @@ def test_run_without_an_end_and_replay_on_one_page(folder, tmp_path):
     outline(page)
     assert "not closed" in page
     assert "replay of a recording" in page
-    assert "No dose: replay: no beam" in page
+    assert "No dose: recorded frames were played back" in page
     assert "3.5 counts for each recorded unit" in page
 
 

@@ -27,8 +27,9 @@ class Charge(BaseModel):
 
 
 class Opening(BaseModel):
-    """One opening of the beam: from when to when, with what flux, at what dose.
+    """One stretch of open beam: from when to when, with what flux, at what dose.
 
+    Times are None where they are not known: a guard that died is charged what it had reserved.
     ``flux`` holds pairs (UTC seconds, photons/cm²/s) at the sample;
     ``dose_per_fluence_Gy_cm2`` times a fluence in photons/cm² is the best estimate of dose.
     """
@@ -39,8 +40,8 @@ class Opening(BaseModel):
     sample: str
     scan_uid: str | None = None
     purpose: str = ""
-    opened_utc_s: float
-    closed_utc_s: float
+    opened_utc_s: float | None
+    closed_utc_s: float | None
     flux: tuple[tuple[float, float], ...] = ()
     dose_per_fluence_Gy_cm2: float = 0.0
     dose_Gy: float

@@ -7,7 +7,7 @@ guard's caution waste.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,18 +77,35 @@ def expose(record: ScanRecord, table: FrameTable) -> FrameExposure:
     for number, block in enumerate(record.blocks):
         if block.kind in ("priming", "darks"):
             continue
+        here = np.flatnonzero(table.block == number)
         named = [opening for opening in record.openings if opening.purpose == block.name]
-        for opening in named or record.openings:
-            within = (
-                (table.block == number)
-                & (utc_s >= opening.opened_utc_s - SLACK_S)
-                & (utc_s <= opening.closed_utc_s + SLACK_S)
-            )
-            flux[within] = _flux(opening, utc_s[within])
-            dose[within] = _dose(opening, flux[within], record.spec.exposure_s)
+        for opening, inside in _shared_out(named or list(record.openings), utc_s[here]):
+            rows = here[inside]
+            flux[rows] = _flux(opening, utc_s[rows])
+            dose[rows] = _dose(opening, flux[rows], record.spec.exposure_s)
         if not record.openings:
             dose[table.block == number] = _mean_dose(record, block.name)
     return FrameExposure(flux, dose)
+
+
+def _shared_out(
+    openings: Sequence[Opening], utc_s: Floats
+) -> Iterator[tuple[Opening, NDArray[np.bool_]]]:
+    """Each exposure to the stretch that holds it, else to the nearest within the slack."""
+    timed = [
+        (opening, opening.opened_utc_s, opening.closed_utc_s)
+        for opening in openings
+        if opening.opened_utc_s is not None and opening.closed_utc_s is not None
+    ]
+    if not timed:
+        return
+    away = np.array(
+        [np.maximum(np.maximum(first - utc_s, utc_s - last), 0) for _, first, last in timed]
+    )
+    nearest = away.argmin(axis=0)
+    near = away.min(axis=0) <= SLACK_S
+    for at, (opening, _, _) in enumerate(timed):
+        yield opening, near & (nearest == at)
 
 
 def _mean_dose(record: ScanRecord, block: str) -> float:
@@ -121,8 +138,11 @@ def account(record: ScanRecord, table: FrameTable | None) -> DoseAccount:
     """
     charged = record.openings or record.charges
     total = sum(item.dose_central_Gy for item in charged)
-    of_sweeps = sum(item.dose_central_Gy for item in charged if item.purpose.startswith("sweep"))
-    of_flats = sum(item.dose_central_Gy for item in charged if item.purpose.startswith("flats"))
+    untimed = [item for item in record.openings if item.opened_utc_s is None]
+    reserved = sum(item.dose_central_Gy for item in untimed)
+    timed = [item for item in charged if item not in untimed]
+    of_sweeps = sum(item.dose_central_Gy for item in timed if item.purpose.startswith("sweep"))
+    of_flats = sum(item.dose_central_Gy for item in timed if item.purpose.startswith("flats"))
     useful = missing = 0.0
     if table is not None:
         sweeps = [at for at, block in enumerate(record.blocks) if block.kind == "sweep"]
@@ -140,7 +160,8 @@ def account(record: ScanRecord, table: FrameTable | None) -> DoseAccount:
                 of_sweeps - useful - missing, 0.0
             ),
             "flats": of_flats,
-            "other openings": max(total - of_sweeps - of_flats, 0.0),
+            "reserved by a guard that died": reserved,
+            "other openings": max(total - of_sweeps - of_flats - reserved, 0.0),
         },
         open_s=sum(item.open_s for item in charged),
         stamp="; ".join(stamps),

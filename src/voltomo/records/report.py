@@ -153,7 +153,9 @@ def _cards(scan: Scan) -> list[tuple[str, str, str]]:
     dose_value, dose_unit = quantity(scan.dose.bound_Gy, "Gy")
     dose_card = (dose_value, dose_unit, "dose, upper bound")
     if scan.dose.bound_Gy <= 0:
-        dose_card = ("no dose", "", scan.dose.stamp or "the beam was shut")
+        replayed = scan.record.source == "replay"
+        why = "frames were played back" if replayed else scan.dose.stamp or "the beam was shut"
+        dose_card = ("no dose", "", why)
     wasted_card = ("–", "", "of the dose gave no projection")
     if wasted is not None:
         wasted_card = (f"{100 * wasted:.1f}", "%", "of the dose gave no projection")
