@@ -59,8 +59,15 @@ class Camera(Device):
         Where files go; None takes the folder that the writer shows.
     """
 
-    cam = Component(SimDetectorCam, "cam1:", kind="normal")
-    hdf1 = Component(HDF5Plugin_V34, "HDF1:", kind="normal")
+    cam = Component(
+        SimDetectorCam,
+        "cam1:",
+        kind="normal",
+        read_attrs=[],
+        configuration_attrs=["acquire_time", "acquire_period", "manufacturer", "model"],
+    )
+    # Plugins are left out of documents: theirs would name a whole graph of ports.
+    hdf1 = Component(HDF5Plugin_V34, "HDF1:", kind="omitted")
     pva1 = Component(PvaPlugin_V34, "Pva1:", kind="omitted")
 
     def __init__(

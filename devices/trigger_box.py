@@ -26,8 +26,9 @@ _POLL_S = 0.01
 class TriggerBox(Device):
     """A `TriggerSource` that is also a bluesky flyer.
 
-    ``prepare(TriggerTrain)`` arms a train and proves it, ``kickoff`` fires a timed one,
-    ``complete`` ends with the last latch, ``collect_pages`` gives one event a trigger.
+    ``prepare(TriggerTrain)`` arms a train and proves it (at index 0 the index is reset),
+    ``kickoff`` fires a timed one, ``complete`` ends with the last latch, ``collect_pages`` gives
+    one event a trigger.
     ``prepare(None)`` disarms.
     """
 
@@ -67,19 +68,7 @@ class TriggerBox(Device):
 
     def reset(self) -> Status:
         """Set the index to 0 and forget all latches."""
-
-        def work() -> None:
-            self.reset_command.put(1, wait=True, timeout=ARMING_S)
-            wait_until(
-                lambda: int(self.count.get(use_monitor=False)) == 0,
-                ARMING_S,
-                lambda: fault(self.name, "the index at 0", self.count.get(use_monitor=False)),
-            )
-            self._arrived.clear()
-            self._received = 0
-            self._joiner = ChunkJoiner()
-
-        return in_background(f"{self.name} reset", work, 2 * ARMING_S)
+        return in_background(f"{self.name} reset", self._reset, 2 * ARMING_S)
 
     def arm(self, n: int, start_deg: float, step_deg: float) -> Status:
         """Prepare n triggers by position."""
@@ -165,8 +154,23 @@ class TriggerBox(Device):
         self._give_up.set()
         self.arm_command.put(0, wait=False)
 
+    def _reset(self) -> None:
+        self.reset_command.put(1, wait=True, timeout=ARMING_S)
+        wait_until(
+            lambda: int(self.count.get(use_monitor=False)) == 0,
+            ARMING_S,
+            lambda: fault(self.name, "the index at 0", self.count.get(use_monitor=False)),
+        )
+        with self._reading:
+            self._arrived.clear()
+            self._received = 0
+            self._joiner = ChunkJoiner()
+
     def _prepare(self, train: TriggerTrain) -> None:
         block = train.block
+        if block.first == 0:
+            # The index runs over one scan: its first train begins a new one.
+            self._reset()
         seen = int(self.count.get(use_monitor=False))
         if seen != block.first:
             raise fault(
