@@ -168,7 +168,7 @@ def fold_scan(
     for entry in run_entries:
         fold.take(entry)
     if fold.start is None or "scan_spec" not in fold.start:
-        raise KeyError(f"the run log holds no scan {uid}; 'voltomo status' lists those it holds")
+        raise KeyError(f"the run log holds no scan {uid}; check the uid and the run folder")
     return ScanRecord(
         uid=uid,
         start=fold.start,
