@@ -180,7 +180,7 @@ def _components(cls: Any, prefix: str) -> Iterator[tuple[str, bool]]:
 
 def _row(pv: str, readback: bool) -> tuple[str, str, str, str, str]:
     """Name, type, choices, first value, whether it has a readback."""
-    word = pv.split(":")[-1].removesuffix("_RBV")
+    word = pv.rsplit(":", maxsplit=1)[-1].removesuffix("_RBV")
     plugin = not pv.startswith("cam1:")
     first = INITIAL.get(pv, "")
     if word in ENUMS:

@@ -6,6 +6,7 @@ The layout is areaDetector's: frames in `FRAMES`, the camera's numbers in `UNIQU
 
 from __future__ import annotations
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -60,7 +61,7 @@ class FrameFile:
             raise
 
     def _dataset(self, name: str, dimensions: int) -> Any:
-        dataset: Any = self._file.get(name)
+        dataset: Any = cast("Any", self._file).get(name)
         if not isinstance(dataset, h5py.Dataset) or dataset.ndim != dimensions:
             raise FrameFileUnreadable(
                 f"{self.path} has no {dimensions}-dimensional dataset {name}; it is no file of "
@@ -112,7 +113,7 @@ class FrameFile:
         return np.asarray(self._frames[start:stop], dtype=np.uint16)
 
     def raw_chunk(self, number: int) -> bytes:
-        """One frame's bytes as they lie in the file; OSError or ValueError where none was written."""
+        """One frame's bytes as they lie in the file; OSError or ValueError where there is none."""
         _, data = self._frames.id.read_direct_chunk((number, 0, 0))
         return cast("bytes", data)
 

@@ -42,7 +42,7 @@ class _Answering:
 
     async def write_from_dbr(self, *arguments: Any, **options: Any) -> Any:
         """Take a client's put."""
-        result = await super().write_from_dbr(*arguments, **options)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        result = await super().write_from_dbr(*arguments, **options)  # pyright: ignore[reportAttributeAccessIssue]
         value = plain(self)
         if self.readback is not None and self.readback_follows:
             await self.readback.write(value, verify_value=False)

@@ -1,4 +1,4 @@
-"""The camera's thread: exposes at every trigger edge, numbers, stamps and delivers frames in order."""
+"""The camera's thread: exposes at every trigger edge, numbers, stamps, delivers in order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _INTERNAL_NUMBERS = 1 << 40
 
 @dataclass(frozen=True)
 class Acquisition:
-    """How to acquire: exposure and period in s, number of frames (0: no end), by edge or by itself."""
+    """How to acquire: exposure and period, number of frames (0: no end), by edge or by itself."""
 
     exposure_s: float
     period_s: float

@@ -62,8 +62,9 @@ class Hdf5Stream:
         wanted = frames * self._frame_bytes + _ROOM_BYTES
         if free < wanted:
             raise OSError(
-                f"the disk of {self.path.parent} has {free / 2**20:.0f} MB left, {wanted / 2**20:.0f} "
-                f"MB are needed; {self.captured} frames are in {self.path.name} and readable; "
+                f"the disk of {self.path.parent} has {free / 2**20:.0f} MB left, "
+                f"{wanted / 2**20:.0f} MB are needed; {self.captured} frames are in "
+                f"{self.path.name} and readable; "
                 "make room and repeat"
             )
 

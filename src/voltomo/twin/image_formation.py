@@ -16,7 +16,7 @@ from voltomo.twin.phantom import Phantom
 Floats = NDArray[np.float32]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # pyright: ignore[reportUntypedFunctionDecorator]
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def add_propagated(out: Any, attenuation: Any, path_m: Any, strength: float, share: float) -> None:
     """Add ``share`` of the intensity after a short propagation to ``out``.
 
@@ -50,7 +50,7 @@ def add_propagated(out: Any, attenuation: Any, path_m: Any, strength: float, sha
             out[v, u] += part * max(here + scale * gain, np.float32(0.0))
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # pyright: ignore[reportUntypedFunctionDecorator]
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def blurred(image: Any, side: float) -> Any:
     """Three-point separable point spread: weight ``side`` on either neighbour; edges repeat."""
     rows, columns = image.shape
@@ -71,7 +71,7 @@ def blurred(image: Any, side: float) -> Any:
     return result
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # pyright: ignore[reportUntypedFunctionDecorator]
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def digitised(
     intensity: Any, flat: Any, error: Any, dark: Any, noise: Any, counts: float,
     read_noise: float, full_well: int,
@@ -134,11 +134,9 @@ class PhantomCamera:
         random = np.random.Generator(np.random.SFC64((self._seed, exposure.number)))
         noise = random.standard_normal(self.shape, dtype=np.float32)
         counts = own.counts * exposure.fluence_per_cm2 / self._nominal_fluence
-        if counts <= 0:
-            light = np.zeros(self.shape, np.float32)
-        else:
-            light = self.intensity(exposure)
-        flat = self._flat_field(exposure.start_s) if counts > 0 else light
+        dark = counts <= 0
+        light = np.zeros(self.shape, np.float32) if dark else self.intensity(exposure)
+        flat = light if dark else self._flat_field(exposure.start_s)
         return digitised(
             light, flat, self._column_error, self._dark, noise, counts, own.read_noise,
             own.full_well,

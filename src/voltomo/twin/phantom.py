@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,7 +210,7 @@ def _cylinders(random: np.random.Generator, half: float) -> NDArray[np.float64]:
 
 def _layer_values(count: int, energy_keV: float, pixel_um: float) -> NDArray[np.float64]:
     values = [_more(_LAYERS[0][0], "", energy_keV, pixel_um)]
-    for (outer, _), (inner, _) in zip(_LAYERS[:-1], _LAYERS[1:], strict=True):
+    for (outer, _), (inner, _) in pairwise(_LAYERS):
         values.append(_more(inner, outer, energy_keV, pixel_um))
     attenuation, delta = _more("electrolyte", "", energy_keV, pixel_um)
     values += [(-attenuation, -delta)] * (count - len(values))

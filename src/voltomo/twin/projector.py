@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 
-@numba.njit(cache=True, nogil=True)  # pyright: ignore[reportUntypedFunctionDecorator]
+@numba.njit(cache=True, nogil=True)
 def _half_disc(t: float, s: float) -> float:
     """Integral of sqrt(s² − t²) from 0 to t."""
     if t >= s:
@@ -27,7 +27,7 @@ def _half_disc(t: float, s: float) -> float:
     return 0.5 * (t * math.sqrt(s * s - t * t) + s * s * math.asin(t / s))
 
 
-@numba.njit(cache=True, nogil=True)  # pyright: ignore[reportUntypedFunctionDecorator]
+@numba.njit(cache=True, nogil=True)
 def add_cylinders(profiles: Any, cylinders: Any, values: Any, angle: float, axis: float) -> None:
     """Add upright elliptic cylinders to profiles along the columns, averaged over each pixel.
 
@@ -48,8 +48,8 @@ def add_cylinders(profiles: Any, cylinders: Any, values: Any, angle: float, axis
         along, across = a * math.cos(angle - turn), b * math.sin(angle - turn)
         reach = math.sqrt(along * along + across * across)
         scale = 2.0 * a * b / (reach * reach)
-        first = max(0, int(math.floor(centre - reach)))
-        last = min(columns - 1, int(math.ceil(centre + reach)))
+        first = max(0, math.floor(centre - reach))
+        last = min(columns - 1, math.ceil(centre + reach))
         for u in range(first, last + 1):
             upper = _half_disc(u + 0.5 - centre, reach)
             lower = _half_disc(u - 0.5 - centre, reach)
@@ -58,7 +58,7 @@ def add_cylinders(profiles: Any, cylinders: Any, values: Any, angle: float, axis
                 profiles[k, u] += length * values[n, k]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # pyright: ignore[reportUntypedFunctionDecorator]
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def add_spheres(
     image: Any, spheres: Any, signs: Any, angle: float, axis: float, shift_rows: float
 ) -> None:
@@ -80,14 +80,14 @@ def add_spheres(
         v0 = np.float32(z + shift_rows)
         square = np.float32(radius * radius)
         weight = np.float32(0.5 * signs[n])
-        first_row = max(0, int(math.floor(v0 - radius)))
-        last_row = min(rows - 1, int(math.ceil(v0 + radius)))
+        first_row = max(0, math.floor(v0 - radius))
+        last_row = min(rows - 1, math.ceil(v0 + radius))
         for v in range(first_row, last_row + 1):
             above = square - (np.float32(v) - np.float32(0.25) - v0) ** 2
             below = square - (np.float32(v) + np.float32(0.25) - v0) ** 2
             width = math.sqrt(max(above, below, np.float32(0.0)))
-            first = max(0, int(math.floor(u0 - width)))
-            last = min(columns - 1, int(math.ceil(u0 + width)))
+            first = max(0, math.floor(u0 - width))
+            last = min(columns - 1, math.ceil(u0 + width))
             line = image[v]
             for u in range(first, last + 1):
                 left = (np.float32(u) - np.float32(0.25) - u0) ** 2
@@ -99,7 +99,7 @@ def add_spheres(
                 line[u] += weight * length
 
 
-@numba.njit(cache=True, nogil=True)  # pyright: ignore[reportUntypedFunctionDecorator]
+@numba.njit(cache=True, nogil=True)
 def draw_cylinders(image: Any, cylinders: Any, values: Any, centre: float, fine: int) -> None:
     """Add the cylinders' values to a slice ``image[y, x]``, with ``fine``² points a pixel."""
     rows, columns = image.shape
@@ -123,7 +123,7 @@ def draw_cylinders(image: Any, cylinders: Any, values: Any, centre: float, fine:
                 image[row, column] += values[n] * part * inside
 
 
-@numba.njit(cache=True, nogil=True)  # pyright: ignore[reportUntypedFunctionDecorator]
+@numba.njit(cache=True, nogil=True)
 def draw_spheres(
     image: Any, spheres: Any, values: Any, centre: float, height: float, fine: int
 ) -> None:
@@ -152,7 +152,7 @@ def draw_spheres(
                 image[row, column] += values[n] * part * inside
 
 
-@numba.njit(cache=True, nogil=True)  # pyright: ignore[reportUntypedFunctionDecorator]
+@numba.njit(cache=True, nogil=True)
 def place_spheres(spheres: Any, candidates: Any, gap: float) -> int:
     """Random sequential addition: keep the candidates that touch none before; returns how many.
 
