@@ -10,12 +10,14 @@ import os
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from voltomo.dose.lease import Settlement
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.locks import FileLock
+from voltomo.runtime.recorded_scan import RecordedScan
 from voltomo.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -56,14 +58,21 @@ class Session:
     @property
     def metadata(self) -> dict[str, Any]:
         """Start-document entries that every scan of this session carries."""
-        source = "twin" if self.file.virtual else "beamline"
-        if self.file.twin.get("camera", {}).get("source") == "replay":
-            source = "replay"
-        return {
-            "source": source,
+        camera = self.file.twin.get("camera", {})
+        entries: dict[str, Any] = {
+            "source": "twin" if self.file.virtual else "beamline",
             "energy_keV": self.file.energy_keV,
             "beamline": {"name": self.file.name, "source_name": self.file.source_name},
         }
+        if camera.get("source") == "replay":
+            recorded = RecordedScan.read(Path(camera["replay_file"]))
+            entries["source"] = "replay"
+            entries["replay"] = {
+                "file": recorded.path.name,
+                "title": recorded.title,
+                "scale": recorded.scale,
+            }
+        return entries
 
     def close(self) -> None:
         """Give the beamline back."""

@@ -141,11 +141,15 @@ class AppendLog:
             raise LogInUse(
                 f"{self.path} is written by another process; end that one first"
             ) from error
-        reader = LogReader(self.path)
-        reader.poll()
-        offset, self._crc, self._number = reader.position
-        self._set_torn_line_aside(offset)
         self._guard = threading.Lock()
+        try:
+            reader = LogReader(self.path)
+            reader.poll()
+            offset, self._crc, self._number = reader.position
+            self._set_torn_line_aside(offset)
+        except BaseException:
+            self._file.close()
+            raise
 
     def _set_torn_line_aside(self, good: int) -> None:
         size = self.path.stat().st_size
