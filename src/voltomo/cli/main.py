@@ -106,6 +106,14 @@ def export(
 
 
 @app.command()
+def rebuild(run_folder: Folder = None) -> None:
+    """Make all exports and the report of a run folder anew, from the logs."""
+    from voltomo.cli.rebuild import run_rebuild
+
+    run_rebuild(run_folder)
+
+
+@app.command()
 def shell(beamline: Beamline = "virtual", run_folder: Folder = None) -> None:
     """IPython with RE, devices and plans; starts a virtual beamline if none is up."""
     from voltomo.cli.shell import run_shell
