@@ -21,7 +21,8 @@ stream = Hdf5Stream(Path(sys.argv[1]), 32, 48)
 number = 0
 while True:
     batch = range(number, number + 3)
-    stream.append([np.full((32, 48), k, np.uint16) for k in batch], list(batch), [k / 10 for k in batch])
+    images = [np.full((32, 48), k, np.uint16) for k in batch]
+    stream.append(images, list(batch), [k / 10 for k in batch])
     number += 3
     time.sleep(0.005)
 """

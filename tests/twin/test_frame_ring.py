@@ -35,7 +35,8 @@ def test_a_full_ring_loses_the_new_frame_and_counts_it(tmp_path: Path) -> None:
     ring.release(10)
     assert fill(ring, range(260, 261)) == [True]
     last = ring.peek(ring.waiting - 1)
-    assert last is not None and last.unique_id == 260
+    assert last is not None
+    assert last.unique_id == 260
 
 
 def test_either_side_may_come_back(tmp_path: Path) -> None:

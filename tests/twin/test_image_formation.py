@@ -43,7 +43,8 @@ def test_seed_and_trigger_give_the_frame(camera: PhantomCamera) -> None:
 
 def test_a_closed_shutter_gives_a_dark(camera: PhantomCamera) -> None:
     dark = camera.frame(DARK)
-    assert dark.dtype == np.uint16 and dark.shape == (64, 96)
+    assert dark.dtype == np.uint16
+    assert dark.shape == (64, 96)
     assert dark.mean() == pytest.approx(100, abs=1)
     assert dark.std() < 5
 
@@ -77,7 +78,8 @@ def test_propagation_makes_fringes_and_no_light() -> None:
     out = np.zeros((40, 40), np.float32)
     add_propagated(out, attenuation, path_m, 1e9, 1.0)
     assert out.sum() == pytest.approx(1600, rel=1e-6)
-    assert out.max() > 1.005 and out.min() < 0.995
+    assert out.max() > 1.005
+    assert out.min() < 0.995
     assert out[20, 20] == out[2, 2] == 1
 
 
