@@ -92,6 +92,19 @@ def wait_until(
             time.sleep(_POLL_S)
 
 
+def put(signal: Any, value: object, timeout_s: float = 3.0) -> None:
+    """Write and wait for completion; a signal that is away is not waited for.
+
+    Raises
+    ------
+    DeviceFault
+        The signal is disconnected.
+    """
+    if not signal.connected:
+        raise fault(signal.name, f"to be set to {value!r}", "it disconnected")
+    signal.put(value, wait=True, timeout=timeout_s)
+
+
 def put_and_confirm(signal: Any, value: object, *, timeout_s: float = 3.0) -> None:
     """Write a setting and read it back until it is what was written.
 
@@ -102,9 +115,7 @@ def put_and_confirm(signal: Any, value: object, *, timeout_s: float = 3.0) -> No
     DeviceFault
         The readback stayed different.
     """
-    if not signal.connected:
-        raise fault(signal.name, f"to be set to {value!r}", "it disconnected")
-    signal.put(value, wait=True, timeout=timeout_s)
+    put(signal, value, timeout_s)
     seen: list[object] = [None]
 
     def same() -> bool:

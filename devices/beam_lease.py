@@ -145,7 +145,7 @@ class BeamLease(GuardChannel):
         if end.is_set():
             return
         end.set()
-        sentence = f"{self.name}: the beam was given back because {why}; the shutter is closed"
+        sentence = f"{self.name}: the beam was given back: {why}"
         with self._state_lock:
             watching, self._watching = self._watching, []
         for status in watching:

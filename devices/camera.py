@@ -16,7 +16,7 @@ from ophyd.areadetector.cam import SimDetectorCam
 from ophyd.areadetector.plugins import HDF5Plugin_V34, PvaPlugin_V34
 from ophyd.status import Status
 
-from voltomo.devices.background import in_background, put_and_confirm, wait_until
+from voltomo.devices.background import in_background, put, put_and_confirm, wait_until
 from voltomo.devices.camera_checks import check_camera
 from voltomo.devices.camera_file import read_frames
 from voltomo.devices.faults import DeviceFault, fault
@@ -159,8 +159,9 @@ class Camera(Device):
     def stop(self, *, success: bool = False) -> None:
         """No more frames; the file is closed by the writer."""
         self._give_up.set()
-        self.cam.acquire.put(0, wait=False)
-        self.hdf1.capture.put(0, wait=False)
+        for signal in (self.cam.acquire, self.hdf1.capture):
+            if signal.connected:
+                signal.put(0, wait=False)
 
     def folder(self) -> Path:
         """Where files go."""
@@ -239,17 +240,29 @@ class Camera(Device):
         self._close(armed)
 
     def _close(self, armed: _Armed | None = None) -> None:
-        cam, hdf = self.cam, self.hdf1
-        cam.acquire.put(0, wait=True, timeout=ARMING_S)
-        if str(hdf.capture.get(use_monitor=False)) in ("1", "Capture"):
-            hdf.capture.put(0, wait=True, timeout=CLOSING_S)
-            wait_until(
-                lambda: str(hdf.capture.get(use_monitor=False)) in ("0", "Done"),
-                CLOSING_S,
-                lambda: fault(self.name, "the file of frames to be closed", "it is still open"),
-            )
+        """Stop the camera and close the file; one that is away does not keep the other open."""
+        problem: Exception | None = None
+        try:
+            put(self.cam.acquire, 0, ARMING_S)
+        except (DeviceFault, TimeoutError) as error:
+            problem = error
+        self._close_file()
+        if problem is not None:
+            raise problem
         if armed is not None:
             armed.captured = self._captured()
             self._last_path = armed.path
         else:
             self._armed = None
+
+    def _close_file(self) -> None:
+        hdf = self.hdf1
+        if not hdf.capture.connected:
+            raise fault(f"{self.name} writer", "the file of frames to be closed", "it disconnected")
+        if str(hdf.capture.get(use_monitor=False)) in ("1", "Capture"):
+            put(hdf.capture, 0, CLOSING_S)
+            wait_until(
+                lambda: str(hdf.capture.get(use_monitor=False)) in ("0", "Done"),
+                CLOSING_S,
+                lambda: fault(self.name, "the file of frames to be closed", "it is still open"),
+            )

@@ -42,6 +42,8 @@ class CheckedMotor(EpicsMotor):
 
         The status fails with a sentence if the axis does not arrive in time or stands elsewhere.
         """
+        if not self.connected:
+            raise fault(self.name, f"to be moved to {position:g}", "it disconnected")
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self.expected_timeout_s(position)
         self._stopped = False

@@ -12,7 +12,7 @@ import numpy as np
 from ophyd import Component, Device, EpicsSignal, EpicsSignalRO
 from ophyd.status import Status
 
-from voltomo.devices.background import in_background, put_and_confirm, wait_until
+from voltomo.devices.background import in_background, put, put_and_confirm, wait_until
 from voltomo.devices.faults import DeviceFault, fault
 from voltomo.devices.timeouts import ARMING_S, train_timeout_s
 from voltomo.devices.trigger_chunks import ChunkJoiner, merge, unpack
@@ -83,7 +83,7 @@ class TriggerBox(Device):
     def fire(self) -> Status:
         """Start a timed train."""
         return in_background(
-            f"{self.name} fire", lambda: self.fire_command.put(1, wait=True), ARMING_S
+            f"{self.name} fire", lambda: put(self.fire_command, 1, ARMING_S), ARMING_S
         )
 
     def disarm(self) -> Status:
@@ -152,10 +152,11 @@ class TriggerBox(Device):
     def stop(self, *, success: bool = False) -> None:
         """Disarm."""
         self._give_up.set()
-        self.arm_command.put(0, wait=False)
+        if self.arm_command.connected:
+            self.arm_command.put(0, wait=False)
 
     def _reset(self) -> None:
-        self.reset_command.put(1, wait=True, timeout=ARMING_S)
+        put(self.reset_command, 1, ARMING_S)
         wait_until(
             lambda: int(self.count.get(use_monitor=False)) == 0,
             ARMING_S,
@@ -202,7 +203,7 @@ class TriggerBox(Device):
         put_and_confirm(self.number, int(n))
         put_and_confirm(self.mode, mode)
         self._give_up.clear()
-        self.arm_command.put(1, wait=True, timeout=ARMING_S)
+        put(self.arm_command, 1, ARMING_S)
         wait_until(
             lambda: int(self.armed.get(use_monitor=False)) == 1,
             ARMING_S,
@@ -210,7 +211,7 @@ class TriggerBox(Device):
         )
 
     def _disarm(self) -> None:
-        self.arm_command.put(0, wait=True, timeout=ARMING_S)
+        put(self.arm_command, 0, ARMING_S)
         wait_until(
             lambda: int(self.armed.get(use_monitor=False)) == 0,
             ARMING_S,
@@ -240,13 +241,13 @@ class TriggerBox(Device):
             time.sleep(_POLL_S)
         if self._received < block.last:
             # No chunk brought the last ones: read them back where the next collect finds them.
-            self.read_first.put(self._received, wait=True, timeout=ARMING_S)
+            put(self.read_first, self._received, ARMING_S)
             self._on_chunk(self.read_back.get(use_monitor=False))
 
     def _read_back(self, until: int) -> list[TriggerChunk]:
         found: list[TriggerChunk] = []
         while self._joiner.next < until:
-            self.read_first.put(self._joiner.next, wait=True, timeout=ARMING_S)
+            put(self.read_first, self._joiner.next, ARMING_S)
             fresh = self._joiner.take(unpack(np.asarray(self.read_back.get(use_monitor=False))))
             if fresh is None:
                 raise fault(

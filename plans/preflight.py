@@ -8,7 +8,7 @@ from typing import Any
 
 from bluesky import Msg
 from bluesky import plan_stubs as bps
-from bluesky.utils import FailedStatus
+from bluesky.utils import RunEngineControlException
 from voltomo.model.arming import BeamNeed, CameraSetup
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.plans.arithmetic import (
@@ -21,7 +21,11 @@ from voltomo.plans.arithmetic import (
 from voltomo.plans.protocols import TomographyBeamline
 from voltomo.plans.words import ScanRefused, innermost
 
+RECONNECT_S = 15.0
+"""A device that was restarted is found again within this."""
+
 _CLOSED = "Closed"
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,20 @@ def preflight(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, An
     """
     try:
         return (yield from _checks(beamline, spec))
-    except FailedStatus as error:
+    except (RunEngineControlException, ScanRefused):
+        raise
+    except Exception as error:
         raise ScanRefused(innermost(error)) from error
+
+
+def demand_devices(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
+    """Refuse to go on without all devices; one that was just restarted has `RECONNECT_S`."""
+    waited_s = 0.0
+    while (sentence := beamline.watch.lost()) is not None:
+        if waited_s >= RECONNECT_S:
+            raise ScanRefused(sentence)
+        yield from bps.sleep(_POLL_S)
+        waited_s += _POLL_S
 
 
 def demand_closed(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
@@ -70,6 +86,7 @@ def demand_closed(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
 
 
 def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, Facts]:
+    yield from demand_devices(beamline)
     yield from demand_closed(beamline)
     travel_s = float((yield from bps.rd(beamline.shutter.travel_s)))
     window = beam_window(spec.exposure_s, travel_s)

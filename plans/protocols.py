@@ -22,6 +22,10 @@ class Watch(Protocol):
 
     name: str
 
+    def lost(self) -> str | None:
+        """A sentence on a device that is away, None while all are there."""
+        ...
+
     def release(self) -> None:
         """End its open statuses well."""
         ...

@@ -33,6 +33,9 @@ class Named:
         if not low <= value <= high:
             raise ValueError(f"beyond {low:g} … {high:g}")
 
+    def lost(self) -> str | None:
+        return self.value
+
     def release(self) -> None:
         self.released += 1
 

@@ -182,6 +182,25 @@ def test_an_open_shutter_is_refused() -> None:
     refuse(devices, "shutter: expected Closed, saw Open")
 
 
+def test_a_beamline_that_lacks_a_device_is_refused_after_a_while() -> None:
+    devices = beamline()
+    devices.watch.value = "camera: expected VT:Cam to answer, saw it disconnect"
+    driver = Driver()
+    refuse(devices, "camera: expected VT:Cam to answer", driver)
+    assert sum(message.args[0] for _, message in driver.of("sleep")) == pytest.approx(15.0)
+
+
+def test_a_device_that_comes_back_is_waited_for() -> None:
+    devices = beamline()
+    devices.watch.value = "camera: expected VT:Cam to answer, saw it disconnect"
+
+    def come_back(_number: int, message: Msg) -> None:
+        if message.command == "sleep":
+            devices.watch.value = None
+
+    assert Driver(come_back).run(tomography(devices, spec())) == "0123456789abcdef"
+
+
 def test_what_a_device_refuses_is_told_in_its_words() -> None:
     failed = FailedStatus("status")
     failed.__cause__ = RuntimeError("lease: expected 9.0 s of beam, saw 2.0 s left")
