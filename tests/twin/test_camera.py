@@ -28,13 +28,15 @@ def get(name, as_string=False):
 
 CONNECT = """
 import sys
-from ophyd import Component, DetectorBase
+from ophyd import Component, DetectorBase, Device
 from ophyd.areadetector.cam import SimDetectorCam
 from ophyd.areadetector.plugins import HDF5Plugin_V34, PvaPlugin_V34
 class Detector(DetectorBase):
     cam = Component(SimDetectorCam, "cam1:")
     pva1 = Component(PvaPlugin_V34, "Pva1:")
     hdf1 = Component(HDF5Plugin_V34, "HDF1:")
+# Connect all at once, not one after the other.
+Device.lazy_wait_for_connection = False
 detector = Detector("VT:Cam:", name="detector")
 detector.wait_for_connection(all_signals=True, timeout=30)
 signals = 0
