@@ -50,7 +50,7 @@ motor.user_offset.put(0, wait=True)
 begun = time.monotonic()
 raw.put(10, wait=True, use_complete=True, timeout=10)
 seen["completed_at"] = motor.user_readback.get(use_monitor=False)
-motor.home("forward")
+time.sleep(0.3); motor.home("forward")
 time.sleep(0.3); seen["home"] = motor.position
 sys.stdout.write(json.dumps(seen))
 """

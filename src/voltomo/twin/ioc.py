@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from caproto import CaprotoValueError
 from caproto.asyncio.server import Context
 from caproto.server import common
 
@@ -74,7 +75,7 @@ class _OneLine(logging.Filter):
         if str(record.msg).startswith("Failed to send beacon"):
             return False
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, Refused):
+        if isinstance(error, Refused | CaprotoValueError):
             record.msg, record.args = "put refused: %s", (error,)
             record.levelno, record.levelname = logging.WARNING, "WARNING"
             record.exc_info = record.exc_text = None

@@ -48,7 +48,7 @@ class MotorValue(PvpropertyDouble):
     async def write_from_dbr(self, *arguments: Any, **options: Any) -> None:
         """Take a client's put, then wait for the motion's end."""
         await super().write_from_dbr(*arguments, **options)
-        await self.group.at_rest.wait()  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+        await self.group.after_put()  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
 
 
 class Motor(PVGroup):
@@ -64,6 +64,7 @@ class Motor(PVGroup):
         self.at_rest.set()
         self.stopping: list[Callable[[], None]] = []
         self._homed = False
+        self._renamed = False
         self._fields: Any = self.value.field_inst
         self._hook()
 
@@ -233,12 +234,21 @@ class Motor(PVGroup):
         await self._set(user_low_limit=low, user_high_limit=high)
         await self._fields.user_readback_value.write_metadata(units=self.limits.units, precision=5)
 
+    async def after_put(self) -> None:
+        """A client's put of VAL ends with the motion; new limits follow the new value.
+
+        Clients that hear of new limits before the new value take the old limits from the latter.
+        """
+        if self._renamed:
+            self._renamed = False
+            await self._publish_limits()
+        await self.at_rest.wait()
+
     async def _rename(self, user: float) -> None:
         """Let where it stands be called this."""
-        offset = user - self.sign * self.axis.at(self.axis.end_s)[0]
-        await self._set(user_offset=offset)
-        await self._publish_limits()
+        await self._set(user_offset=user - self.sign * self.axis.at(self.axis.end_s)[0])
         await self.readback()
+        self._renamed = True
 
     async def _stop(self, value: int) -> int:
         if value:
@@ -317,7 +327,7 @@ class Motor(PVGroup):
 
     async def _rename_setpoint(self) -> None:
         """Same dial, other user numbers."""
-        await self._publish_limits()
         user = self.to_user(self._get("dial_desired_value"))
         await self.value.write(user, verify_value=False)
         await self.readback()
+        await self._publish_limits()
