@@ -72,7 +72,7 @@ def _set_path(camera: Camera, folder: Path) -> None:
     text = f"{folder}/"
     if len(text.encode()) > 255:
         raise fault(camera.name, "a folder of at most 255 bytes", f"{len(text.encode())}: {folder}")
-    put_and_confirm(hdf.create_directory, -1)
+    put_and_confirm(hdf.create_directory, 0)
     hdf.file_path.put(text, wait=True, timeout=ARMING_S)
     wait_until(
         lambda: (

@@ -85,6 +85,6 @@ class ConnectionWatch:
 def _sentence(device: str, signal: Any) -> str:
     name = getattr(signal, "pvname", signal.name)
     return (
-        f"{device}: expected {name} to answer, saw it disconnect; the beam is closed; look at "
-        "the device's IOC, then start the scan again"
+        f"{device}: expected {name} to answer, saw it disconnect; no beam is held without "
+        "it; look at the device's IOC, then start the scan again"
     )
