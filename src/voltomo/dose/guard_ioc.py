@@ -1,0 +1,76 @@
+"""The guard's process: the one that enables the shutter."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+from pathlib import Path
+
+from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
+from voltomo.dose.guard_core import GuardCore
+from voltomo.dose.guard_records import GuardRecords
+from voltomo.dose.guard_settings import read_guard_settings
+from voltomo.dose.guard_shell import GuardShell
+from voltomo.dose.ledger import Ledger
+from voltomo.dose.materials import material
+from voltomo.runtime.append_log import AppendLog, read_log
+from voltomo.runtime.run_folder import RunFolder
+from voltomo.runtime.service import die_with_parent, stop_on_signals
+
+_STOP_S = 1.5
+
+log = logging.getLogger(__name__)
+
+
+def _dose_per_fluence_Gy_cm2(name: str, energy_keV: float) -> float:
+    return dose_per_fluence_Gy_cm2(material(name), energy_keV)
+
+
+def main() -> None:
+    """Guard until told to stop; then beam off first."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run-folder", type=Path, required=True)
+    folder = RunFolder(parser.parse_args().run_folder)
+    die_with_parent()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = read_guard_settings(folder.settings)
+    exposure_log = AppendLog(folder.exposure_log)
+    ledger = Ledger()
+    for entry in read_log(folder.exposure_log):
+        ledger.add(entry.kind, entry.data)
+    core = GuardCore(settings, _dose_per_fluence_Gy_cm2, ledger)
+    shell = GuardShell(core, exposure_log)
+
+    from softioc import asyncio_dispatcher, builder, softioc
+
+    dispatcher = asyncio_dispatcher.AsyncioDispatcher()
+    shell.records = GuardRecords(settings.prefix, shell.command, shell.stop_beam, shell.reset)
+    builder.LoadDatabase()
+    softioc.iocInit(dispatcher, enable_pva=False)
+    running = asyncio.run_coroutine_threadsafe(shell.run(), dispatcher.loop)
+
+    def stop() -> None:
+        asyncio.run_coroutine_threadsafe(shell.shut_down(), dispatcher.loop)
+
+    stopping = stop_on_signals(stop)
+    while not running.done():
+        stopping.wait(0.1)
+        if stopping.is_set():
+            break
+    try:
+        running.result(_STOP_S if stopping.is_set() else 0)
+        code = 0
+    except TimeoutError:
+        log.error("the guard's loop did not end in time; its enable counter has stopped")
+        code = 1
+    except Exception:
+        log.exception("the guard's loop has failed; its enable counter has stopped")
+        code = 1
+    # EPICS base runs its own threads, which do not end; everything of ours is down.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
