@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from voltomo.live.gap_filler import fill
 from voltomo.live.live_slice import LiveSlice, SliceState
-from voltomo.live.run_follower import RunFollower
+from voltomo.live.run_follower import FileOpened, RunFollower, opened_file
 from voltomo.model.scan_spec import ScanSpec
 
 log = logging.getLogger(__name__)
@@ -43,40 +41,44 @@ class LiveReconstruction:
         self._tell = tell
         self._row = row
         self._on_slice = on_slice
-        self._files: dict[str, Path] = {}
+        self._files: list[FileOpened] = []
         self._triggers: set[str] = set()
         self.live: LiveSlice | None = None
 
     def __call__(self, name: str, doc: dict[str, Any]) -> None:
-        """Take one document."""
-        if name == "start" and "scan_spec" in doc:
-            self._start(doc)
-        elif self._tell is None and self.live is not None:
-            self._follow(self.live, name, doc)
+        """Take one document; whatever goes wrong, a view must not stop a scan."""
+        try:
+            if name == "start":
+                self.live = None
+                if "scan_spec" in doc:
+                    self._start(doc)
+            elif self.live is not None:
+                self._follow(self.live, name, doc)
+        except Exception:
+            log.warning("the live slice does not follow this scan further", exc_info=True)
+            self.live = None
 
     def _start(self, doc: dict[str, Any]) -> None:
         if self._tell is not None:
             order = {"op": "start", "uid": doc["uid"], "scan_spec": doc["scan_spec"]}
-            try:
-                self._tell(json.dumps(order))
-            except Exception as error:  # noqa: BLE001
-                # A view must not stop a scan; the worker also reads the run log.
-                log.warning("the live worker could not be told of the scan: %s", error)
+            # Should this fail, the worker finds the scan in the run log.
+            self._tell(json.dumps(order))
             return
         spec = ScanSpec.model_validate(doc["scan_spec"])
         self.live = LiveSlice(str(doc["uid"]), spec, self._row)
-        self._files, self._triggers = {}, set()
+        self._files, self._triggers = [], set()
 
     def _follow(self, live: LiveSlice, name: str, doc: dict[str, Any]) -> None:
         if name == "descriptor" and doc["name"] == "triggers":
             self._triggers.add(doc["uid"])
         elif name == "stream_resource":
-            path = Path(unquote(urlparse(doc["uri"]).path))
-            self._files[str(path)] = path
+            self._files += opened_file(doc)
         elif name == "event_page" and doc["descriptor"] in self._triggers:
             for chunk in RunFollower.latches(doc["data"]):
                 live.latch(chunk)
         elif name in ("stream_datum", "stop"):
-            used = fill(live, list(self._files.values()), 10**9)
-            if used and self._on_slice is not None:
+            used = fill(live, self._files, live.spec.triggers)
+            if name == "stop":
+                live.finish()
+            if (used or name == "stop") and self._on_slice is not None:
                 self._on_slice(live.state())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import time
 from collections import deque
@@ -16,16 +17,22 @@ from numpy.typing import NDArray
 from voltomo.live.gap_filler import fill
 from voltomo.live.latency import Latencies
 from voltomo.live.live_slice import LiveSlice, SliceState
-from voltomo.live.run_follower import FileOpened, RunFollower, RunStarted, RunStopped
+from voltomo.live.run_follower import FileOpened, RunFollower, RunStarted
 from voltomo.live.settings import LiveSettings
 from voltomo.live.verdicts import Judge
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
 from voltomo.model.verdict import Verdict
 
+_WAIT_S = 0.01
+_FRAMES_AT_ONCE = 16
 _OVERDUE_S = 1.0
 _EARLY = 64
+_EARLY_S = 2.0
+_LOG_EVERY_S = 0.05
 _FILL_EVERY_S = 0.5
+_FILL_AGAIN_S = 0.05
+_PATIENCE_S = 1.0
 _STATUS_EVERY_S = 0.25
 
 log = logging.getLogger(__name__)
@@ -38,6 +45,12 @@ class StreamedFrame:
     image: NDArray[np.uint16]
     stamp_s: float
     arrived_s: float
+
+
+@dataclass(frozen=True)
+class _Latched:
+    chunk: TriggerChunk
+    posted_utc_s: float | None
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,7 @@ class Engine:
     on_slice : callable
         Gets every slice that is published.
     on_progress : callable
-        Gets the progress a few times a second, and after every slice.
+        Gets the progress a few times a second.
     """
 
     def __init__(
@@ -83,18 +96,25 @@ class Engine:
         self._on_slice = on_slice
         self._on_progress = on_progress
         self._stream: queue.Queue[StreamedFrame] = queue.Queue(settings.queue_frames)
-        self._orders: queue.SimpleQueue[TriggerChunk | RunStarted | int] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[_Latched | RunStarted | int] = queue.SimpleQueue()
         self._early: deque[StreamedFrame] = deque(maxlen=_EARLY)
         self._live: LiveSlice | None = None
+        self._started_utc_s = 0.0
+        self._logged_uid = ""
         self._judge = Judge(settings)
-        self._files: dict[str, Path] = {}
+        self._files: dict[Path, FileOpened] = {}
         self._latencies = Latencies()
-        self._unpublished: list[float] = []
+        self._arrived: list[float] = []
+        self._changed = False
+        self._shown: SliceState | None = None
         self._verdicts: list[Verdict] = []
         self._state = "Idle"
         self._row = settings.height_row
+        self._next_log_s = 0.0
         self._next_fill_s = 0.0
+        self._next_slice_s = 0.0
         self._next_status_s = 0.0
+        self._give_up_s = 0.0
         self._running = True
 
     def offer(self, frame: StreamedFrame) -> None:
@@ -104,13 +124,13 @@ class Engine:
         except queue.Full:
             log.debug("the queue is full; a view is left to the file")
 
-    def latch(self, chunk: TriggerChunk) -> None:
-        """Take latches."""
-        self._orders.put(chunk)
+    def latch(self, chunk: TriggerChunk, posted_utc_s: float | None = None) -> None:
+        """Take latches; those that were posted before the scan began are of another one."""
+        self._orders.put(_Latched(chunk, posted_utc_s))
 
     def begin(self, uid: str, spec: ScanSpec) -> None:
         """A scan begins; the run log says so too, a little later."""
-        self._orders.put(RunStarted(uid, spec))
+        self._orders.put(RunStarted(uid, spec, time.time()))
 
     def move_to(self, row: int) -> None:
         """Show another height."""
@@ -125,8 +145,8 @@ class Engine:
         while self._running:
             self._take_orders()
             self._take_log()
-            busy = self._take_frames()
-            self._fill(busy)
+            self._take_frames()
+            self._fill()
             self._publish()
             self._report()
 
@@ -136,48 +156,81 @@ class Engine:
                 order = self._orders.get_nowait()
             except queue.Empty:
                 return
-            if isinstance(order, TriggerChunk):
-                if self._live is not None and self._state == "Live":
-                    self._live.latch(order)
+            if isinstance(order, _Latched):
+                late_enough = order.posted_utc_s is None or order.posted_utc_s > self._started_utc_s
+                if self._live is not None and self._state == "Live" and late_enough:
+                    self._live.latch(order.chunk)
             elif isinstance(order, RunStarted):
                 self._start(order)
             else:
-                self._row = order
-                if self._live is not None:
-                    self._live.move_to(order)
-                    if self._state == "Done":
-                        self._state = "Filling"
+                self._move(order)
+
+    def _move(self, row: int) -> None:
+        self._row = row
+        if self._live is None:
+            return
+        self._live.move_to(row)
+        self._next_fill_s = 0.0
+        if self._state == "Done":
+            self._start_filling()
 
     def _take_log(self) -> None:
-        for event in self._follower.poll():
+        now = time.monotonic()
+        if now < self._next_log_s:
+            return
+        self._next_log_s = now + _LOG_EVERY_S
+        events = self._follower.poll()
+        starts = [place for place, event in enumerate(events) if isinstance(event, RunStarted)]
+        # After a restart the whole log comes at once: only its last scan matters.
+        for event in events[starts[-1] if starts else 0 :]:
             if isinstance(event, RunStarted):
+                self._logged_uid = event.uid
                 self._start(event)
-            elif self._live is None:
+            # A scan that was announced by order may be ahead of the log, which then still
+            # speaks of the one before.
+            elif self._live is None or self._live.scan_uid != self._logged_uid:
                 continue
             elif isinstance(event, FileOpened):
-                self._files[str(event.path)] = event.path
+                self._files[event.path] = event
             elif isinstance(event, TriggerChunk):
                 self._live.latch(event)
-            elif isinstance(event, RunStopped) and event.uid == self._live.scan_uid:
-                self._state = "Filling"
+            elif event.uid == self._live.scan_uid:
+                self._start_filling()
 
     def _start(self, event: RunStarted) -> None:
         if self._live is not None and self._live.scan_uid == event.uid:
             return
-        self._live = LiveSlice(event.uid, event.spec, self._row)
+        try:
+            self._live = LiveSlice(event.uid, event.spec, self._row)
+        except ValueError as error:
+            log.error("the scan %s has no live slice: %s", event.uid, error)
+            self._live, self._state = None, "Idle"
+            return
+        self._started_utc_s = event.utc_s
         self._judge = Judge(self._settings)
         self._files = {}
         self._latencies.clear()
-        self._unpublished.clear()
+        self._arrived.clear()
+        self._changed = False
+        self._shown = None
         self._verdicts = []
         self._state = "Live"
+        self._next_status_s = 0.0
+        oldest_s = time.monotonic() - _EARLY_S
         for frame in self._early:
-            self._live.frame(frame.image, frame.stamp_s)
+            # The order to begin may have come after the first frames.
+            if frame.arrived_s > oldest_s:
+                self._live.frame(frame.image, frame.stamp_s, frame.arrived_s)
         self._early.clear()
 
-    def _take_frames(self) -> bool:
+    def _start_filling(self) -> None:
+        self._state = "Filling"
+        self._next_fill_s = self._next_status_s = 0.0
+        self._give_up_s = time.monotonic() + _PATIENCE_S
+
+    def _take_frames(self) -> None:
         try:
-            frame = self._stream.get(timeout=0.01)
+            frame = self._stream.get(timeout=_WAIT_S)
         except queue.Empty:
             frame = None
         taken = 0
@@ -186,73 +239,64 @@ class Engine:
             if self._live is None or self._state != "Live":
                 self._early.append(frame)
             else:
-                self._live.frame(frame.image, frame.stamp_s)
-                self._unpublished.append(frame.arrived_s)
+                self._live.frame(frame.image, frame.stamp_s, frame.arrived_s)
             try:
-                frame = self._stream.get_nowait() if taken < 16 else None
+                frame = self._stream.get_nowait() if taken < _FRAMES_AT_ONCE else None
             except queue.Empty:
                 frame = None
-        if self._live is not None and self._live.process() == 0 and not taken:
-            return False
-        return taken > 0
+        if self._live is not None and self._state == "Live":
+            self._arrived += self._live.process()
 
-    def _fill(self, busy: bool) -> None:
+    def _fill(self) -> None:
         live = self._live
         now = time.monotonic()
-        if live is None or self._state not in ("Live", "Filling"):
-            return
-        if self._state == "Live" and (busy or now < self._next_fill_s or not self._overdue(live)):
+        if live is None or self._state not in ("Live", "Filling") or now < self._next_fill_s:
             return
         self._next_fill_s = now + _FILL_EVERY_S
+        behind = self._stream.qsize() > _FRAMES_AT_ONCE
+        if self._state == "Live" and (behind or not live.overdue(_OVERDUE_S)):
+            return
         used = fill(live, list(self._files.values()))
         if used:
-            self._unpublished.append(now)
-        elif self._state == "Filling":
+            self._changed = True
+            self._next_fill_s = 0.0 if self._state == "Filling" else now + _FILL_AGAIN_S
+            self._give_up_s = now + _PATIENCE_S
+        elif self._state == "Filling" and (now > self._give_up_s or not live.wanted()):
+            live.finish()
             self._state = "Done"
-            self._unpublished.append(now)
-            self._next_status_s = 0.0
-
-    @staticmethod
-    def _overdue(live: LiveSlice) -> int:
-        """Latched triggers whose frame should have come long ago."""
-        matcher = live.matcher
-        if matcher.latched == 0:
-            return 0
-        newest = float(np.nanmax(matcher.time_s[: matcher.latched]))
-        return sum(1 for index in live.wanted() if newest - matcher.time_s[index] > _OVERDUE_S)
+            self._changed = True
+            self._next_slice_s = self._next_status_s = 0.0
 
     def _publish(self) -> None:
         live = self._live
-        if live is None or not self._unpublished:
-            return
         now = time.monotonic()
-        if now - self._unpublished[0] < self._settings.publish_s and self._state == "Live":
+        if live is None or now < self._next_slice_s or not (self._arrived or self._changed):
             return
+        self._next_slice_s = now + self._settings.publish_s
         state = live.state()
         self._on_slice(live.scan_uid, state)
         published = time.monotonic()
-        if self._state == "Live":
-            for arrived in self._unpublished:
-                self._latencies.add(published - arrived)
-        self._unpublished.clear()
-        if now >= self._next_status_s:
-            self._next_status_s = now + _STATUS_EVERY_S
-            overdue = self._lost(live)
-            self._verdicts = self._judge.verdicts(live, state, overdue, time.time())
-            self._on_progress(self._progress(live, state.last_trigger))
+        for arrived in self._arrived:
+            self._latencies.add(published - arrived)
+        self._arrived.clear()
+        self._changed = False
+        self._shown = state
 
     def _lost(self, live: LiveSlice) -> int:
-        return len(live.wanted()) if self._state == "Done" else self._overdue(live)
+        return len(live.wanted()) if self._state == "Done" else live.overdue(_OVERDUE_S)
 
     def _report(self) -> None:
         now = time.monotonic()
-        if self._live is not None and now >= self._next_status_s + _STATUS_EVERY_S:
-            self._next_status_s = now
-            self._on_progress(self._progress(self._live, -1))
+        live = self._live
+        if live is None or now < self._next_status_s:
+            return
+        # After the end nothing changes until somebody moves the height.
+        self._next_status_s = now + (_STATUS_EVERY_S if self._state != "Done" else math.inf)
+        state = self._shown or live.state()
+        self._verdicts = self._judge.verdicts(live, state, self._lost(live), time.time())
+        self._on_progress(self._progress(live))
 
-    def _progress(self, live: LiveSlice, last_trigger: int) -> Progress:
-        if last_trigger < 0 and self._verdicts:
-            last_trigger = self._verdicts[-1].last_trigger
+    def _progress(self, live: LiveSlice) -> Progress:
         return Progress(
             state=self._state,
             scan_uid=live.scan_uid,
@@ -260,7 +304,7 @@ class Engine:
             frames_processed=live.frames_processed,
             frames_streamed=live.frames_streamed,
             lost=self._lost(live),
-            last_trigger=last_trigger,
+            last_trigger=live.last_trigger,
             latency_p50_ms=self._latencies.percentile_ms(50),
             latency_p99_ms=self._latencies.percentile_ms(99),
             verdicts=tuple(self._verdicts),

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voltomo.analysis.normalise import line_integrals
+from voltomo.analysis.normalise import line_integrals, mean_field
 from voltomo.analysis.quality import row_fault, snr
 from voltomo.analysis.sheared_rows import SliceReconstructor
 from voltomo.live.matcher import Matcher
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
 
-Frame = NDArray[np.uint16]
+Counts = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,20 @@ class SliceState:
     row: int
 
 
+@dataclass(frozen=True)
+class _RowOfFrame:
+    """All that is kept of a frame: the row that makes the slice."""
+
+    row: int
+    counts: Counts
+    arrived_s: float
+
+
 class LiveSlice:
     """One horizontal slice of the sweep that runs, at a height that can be moved.
 
-    Rows of the sweep are kept, so that it can be rebuilt when flats come late (after a restart).
-    After the height has moved, `wanted` names the frames that must come again, from the file.
+    Of every frame only the slice's row is kept. After the height has moved, `wanted` names the
+    frames that must come again, from the file.
 
     Parameters
     ----------
@@ -46,90 +57,146 @@ class LiveSlice:
         What it scans.
     row : int, optional
         Detector row of the slice; the middle if not given.
+
+    Raises
+    ------
+    ValueError
+        The rotation axis lies outside the detector.
     """
 
     def __init__(self, scan_uid: str, spec: ScanSpec, row: int | None = None) -> None:
         geometry = spec.geometry
         self.scan_uid = scan_uid
         self.spec = spec
-        self.row = geometry.rows // 2 if row is None else min(row, geometry.rows - 1)
-        self.matcher: Matcher[Frame] = Matcher(spec.blocks())
+        self.row = geometry.rows // 2 if row is None else self._clip(row, geometry.rows)
+        self.matcher: Matcher[_RowOfFrame] = Matcher(spec.blocks())
+        self._firsts = [block.first for block in self.matcher.blocks]
         self._shape = (geometry.rows, geometry.columns)
         self._reconstructor = SliceReconstructor(geometry.columns, geometry.axis)
         self._used = np.zeros(spec.triggers, dtype=bool)
-        self._sums: dict[str, NDArray[np.float64]] = {}
-        self._counts: dict[str, int] = {}
-        self._rows: dict[int, Frame] = {}
+        self._seen = np.zeros(spec.triggers, dtype=bool)
+        self._field_rows: dict[str, dict[int, Counts]] = {"flats": {}, "darks": {}}
+        self._fields: dict[str, NDArray[np.float32]] = {}
+        self._rows: dict[int, Counts] = {}
         self._sweep: Block | None = None
         self._last_trigger = -1
-        self._transmission: list[float] = []
+        self._transmission: dict[int, float] = {}
+        self._out_of_order = False
         self.frames_in = 0
-        self.frames_processed = 0
         self.frames_streamed = 0
         self.refused = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a frame."""
+        return self._shape
+
+    @property
+    def frames_processed(self) -> int:
+        """Triggers whose frame has been used, from the stream or from the file."""
+        return int(np.count_nonzero(self._seen))
 
     def latch(self, chunk: TriggerChunk) -> None:
         """Take latches of the trigger source."""
         self.matcher.latch(chunk)
 
-    def frame(self, image: Frame, stamp_s: float) -> None:
-        """Take a frame from the stream, stamped by the camera's clock; wrong shapes are refused."""
+    def frame(self, image: Counts, stamp_s: float, arrived_s: float = 0.0) -> None:
+        """Take a frame from the stream, stamped by the camera's clock; wrong shapes are refused.
+
+        ``arrived_s`` is handed back by `process`.
+        """
         self.frames_in += 1
         if image.shape != self._shape:
             self.refused += 1
             return
-        self.matcher.frame(stamp_s, image)
+        row = _RowOfFrame(self.row, image[self.row].copy(), arrived_s)
+        self.matcher.frame(stamp_s, row)
 
-    def process(self) -> int:
+    def process(self) -> list[float]:
         """Use all frames whose trigger is known by now.
 
         Returns
         -------
-        int
-            How many were used.
+        list of float
+            When those of them that are views of the slice had arrived.
         """
-        matched = self.matcher.matched()
-        for index, image in matched:
-            self.use(index, image)
-        self.frames_streamed += len(matched)
-        return len(matched)
+        arrived: list[float] = []
+        for index, frame in self.matcher.matched():
+            # What waited while the height was moved comes again from the file.
+            if frame.row == self.row and not self._used[index]:
+                self.use_row(index, frame.counts)
+                self.frames_streamed += 1
+                if index in self._transmission:
+                    arrived.append(frame.arrived_s)
+        return arrived
 
-    def use(self, index: int, image: Frame) -> None:
-        """Use the frame of a trigger, from the stream or from the file; repeats are ignored."""
-        if self._used[index] or image.shape != self._shape:
+    def use(self, index: int, image: Counts) -> None:
+        """Use the frame of a trigger; see `use_row`."""
+        if image.shape == self._shape:
+            self.use_row(index, image[self.row].copy())
+
+    def use_row(self, index: int, counts: Counts) -> None:
+        """Use the slice's row of a trigger's frame; repeats are ignored.
+
+        Parameters
+        ----------
+        index : int
+            The trigger; it must have been latched.
+        counts : array, shape (columns,)
+            The row; it is kept, not copied.
+        """
+        if self._used[index] or counts.shape != self._shape[1:]:
             return
-        self._used[index] = True
-        self.matcher.taken[index] = True
-        self.frames_processed += 1
+        self._used[index] = self._seen[index] = self.matcher.taken[index] = True
         block = self.block_of(index)
         if block.kind == "sweep":
-            self._use_projection(block, index, image)
-        elif block.kind in ("flats", "darks") and block.name != "flats_after":
-            total = self._sums.setdefault(block.kind, np.zeros(self._shape))
-            total += image
-            self._counts[block.kind] = self._counts.get(block.kind, 0) + 1
-            if self._rows and self._complete(block):
-                self._rebuild()
+            self._use_projection(block, index, counts)
+        elif self._is_field(block):
+            self._field_rows[block.kind][index] = counts
+            self._fields.pop(block.kind, None)
+            if self._rows:
+                self._out_of_order = True
+                if bool(self._used[block.first : block.last].all()):
+                    self.finish()
 
     def block_of(self, index: int) -> Block:
         """The block that a trigger belongs to."""
-        return next(b for b in self.matcher.blocks if b.first <= index < b.last)
+        return self.matcher.blocks[bisect_right(self._firsts, index) - 1]
 
     def wanted(self) -> list[int]:
         """Latched triggers whose frame is not in: lost on the way, or to be read again."""
         return np.flatnonzero(~self._used[: self.matcher.latched]).tolist()
 
+    def overdue(self, after_s: float) -> int:
+        """Number of wanted frames whose trigger is older than the newest by more than this."""
+        times = self.matcher.time_s[: self.matcher.latched]
+        missing = times[~self._used[: times.size]]
+        if missing.size == 0:
+            return 0
+        return int(np.count_nonzero(np.nanmax(times) - missing > after_s))
+
     def move_to(self, row: int) -> None:
-        """Show another height; the sweep's frames are wanted again."""
-        row = min(max(row, 0), self._shape[0] - 1)
+        """Show another height; the frames of the sweep and of its fields are wanted again."""
+        row = self._clip(row, self._shape[0])
         if row == self.row:
             return
         self.row = row
-        if self._sweep is not None:
-            self._used[self._sweep.first : self._sweep.last] = False
-        self._rows.clear()
-        self._reconstructor.clear()
-        self._last_trigger = -1
+        for block in self.matcher.blocks:
+            if block is self._sweep or self._is_field(block):
+                self._used[block.first : block.last] = False
+        self._field_rows = {"flats": {}, "darks": {}}
+        self._fields.clear()
+        self._forget_views()
+
+    def finish(self) -> None:
+        """Make the slice what it would be had all frames come in order."""
+        if self._out_of_order and self._fields_ready():
+            self._reconstructor.clear()
+            self._transmission.clear()
+            self._last_trigger = -1
+            self._out_of_order = False
+            for index in sorted(self._rows):
+                self._add(index)
 
     def state(self) -> SliceState:
         """The slice now."""
@@ -151,45 +218,67 @@ class LiveSlice:
         """The sweep that the slice shows."""
         return self._sweep
 
+    @property
+    def last_trigger(self) -> int:
+        """Highest trigger index in the slice, −1 for none."""
+        return self._last_trigger
+
     def transmission(self) -> tuple[float, float] | None:
         """Mean transmission of the row over the sweep, and its scatter; None before the first."""
         if not self._transmission:
             return None
-        return float(np.mean(self._transmission)), float(np.std(self._transmission))
+        values = np.fromiter(self._transmission.values(), dtype=np.float64)
+        return float(values.mean()), float(values.std())
 
     @staticmethod
     def signal_to_noise(image: NDArray[np.float32]) -> float:
         """Signal to noise of a slice, inside the inner disc."""
         return snr(image)
 
-    def _use_projection(self, block: Block, index: int, image: Frame) -> None:
+    @staticmethod
+    def _clip(row: int, rows: int) -> int:
+        return min(max(row, 0), rows - 1)
+
+    @staticmethod
+    def _is_field(block: Block) -> bool:
+        """Flats after the sweep come too late for a live slice."""
+        return block.kind in ("flats", "darks") and block.name != "flats_after"
+
+    def _forget_views(self) -> None:
+        self._rows.clear()
+        self._transmission.clear()
+        self._reconstructor.clear()
+        self._last_trigger = -1
+        self._out_of_order = False
+
+    def _use_projection(self, block: Block, index: int, counts: Counts) -> None:
         if self._sweep is None or block.first > self._sweep.first:
             self._sweep = block
-            self._rows.clear()
-            self._transmission.clear()
-            self._reconstructor.clear()
-            self._last_trigger = -1
+            self._forget_views()
         if block is not self._sweep:
             return
-        self._rows[index] = image[self.row].copy()
+        self._rows[index] = counts
         if self._fields_ready():
+            self._out_of_order |= index < self._last_trigger
             self._add(index)
-
-    def _complete(self, block: Block) -> bool:
-        return bool(self._used[block.first : block.last].all())
+        else:
+            self._out_of_order = True
 
     def _fields_ready(self) -> bool:
-        return self._counts.get("flats", 0) > 0 and self._counts.get("darks", 0) > 0
+        return all(self._field_rows.values())
 
     def _field(self, kind: str) -> NDArray[np.float32]:
-        return (self._sums[kind][self.row] / self._counts[kind]).astype(np.float32)
+        """Mean of the flats or darks, without zingers."""
+        if kind not in self._fields:
+            rows = self._field_rows[kind]
+            self._fields[kind] = mean_field(np.stack([rows[index] for index in sorted(rows)]))
+        return self._fields[kind]
 
     def _add(self, index: int) -> None:
         integrals = line_integrals(self._rows[index], self._field("flats"), self._field("darks"))
         if row_fault(integrals) is not None:
-            self.refused += 1
             return
-        self._transmission.append(float(np.exp(-integrals).mean()))
+        self._transmission[index] = float(np.exp(-integrals).mean())
         self._reconstructor.add(integrals, self._angle_mid_exposure_deg(index))
         self._last_trigger = max(self._last_trigger, index)
 
@@ -197,11 +286,3 @@ class LiveSlice:
         block = self.block_of(index)
         speed = (block.step_deg or 0.0) / block.period_s
         return float(self.matcher.angle_deg[index]) + speed * self.spec.exposure_s / 2
-
-    def _rebuild(self) -> None:
-        if not self._fields_ready():
-            return
-        self._reconstructor.clear()
-        self._transmission.clear()
-        for index in sorted(self._rows):
-            self._add(index)

@@ -1,6 +1,6 @@
 """Matching frames to triggers while both still arrive.
 
-The rule is that of `voltomo.model.frame_table`; here it is applied frame by frame, and what cannot
+The rule is that of `voltomo.model.frame_table`; here it is applied as frames come, and what cannot
 be decided yet waits. What never can be is left to the file.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voltomo.model.clock import ClockMap
 from voltomo.model.frame_table import WINDOW_OF_PERIOD
@@ -21,8 +22,9 @@ Payload = TypeVar("Payload")
 
 _REFIT_EVERY = 32
 _PAIRS = 1024
-_WAITING = 512
+_WAITING = 4096
 _PAUSE_OF_PERIOD = 1.5
+_LARGEST_SKEW = 1e-2
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,35 @@ class Matcher(Generic[Payload]):
         self.angle_deg = np.full(total, np.nan)
         self.taken = np.zeros(total, dtype=bool)
         self.clock: ClockMap | None = None
-        self._period_s = np.concatenate([np.full(b.count, b.period_s) for b in self.blocks])
+        self.latched = 0
+        self._window_s = WINDOW_OF_PERIOD * np.concatenate(
+            [np.full(block.count, block.period_s) for block in self.blocks]
+        )
+        self._known: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         self._waiting: list[_Waiting[Payload]] = []
         self._pairs: list[tuple[float, float]] = []
         self._since_fit = 0
-        self.latched = 0
 
     def latch(self, chunk: TriggerChunk) -> None:
-        """Take latches; repeats and indices beyond the scan are ignored."""
-        last = min(chunk.last, self.time_s.size)
-        count = last - chunk.first
-        if count <= 0:
+        """Take latches; repeats are welcome, indices beyond the scan are ignored.
+
+        Latches that contradict earlier ones show that those were of another scan (the trigger
+        source had not been reset yet): from there on the earlier ones are forgotten.
+        """
+        first, last = chunk.first, min(chunk.last, self.time_s.size)
+        count = last - first
+        if count <= 0 or first < 0:
             return
-        self.time_s[chunk.first : last] = chunk.time_s[:count]
-        self.angle_deg[chunk.first : last] = chunk.angle_deg[:count]
+        new = np.asarray(chunk.time_s[:count], dtype=np.float64)
+        old = self.time_s[first:last]
+        if bool(np.any(np.abs(new - old) > self._window_s[first:last])):
+            self.time_s[first:] = np.nan
+            self.angle_deg[first:] = np.nan
+            self.latched = min(self.latched, first)
+        self.time_s[first:last] = new
+        self.angle_deg[first:last] = chunk.angle_deg[:count]
         self.latched = max(self.latched, last)
+        self._known = np.flatnonzero(~np.isnan(self.time_s[: self.latched]))
 
     def frame(self, stamp_s: float, payload: Payload) -> None:
         """Take a frame with its stamp on the camera's clock."""
@@ -71,26 +87,30 @@ class Matcher(Generic[Payload]):
 
     def matched(self) -> list[tuple[int, Payload]]:
         """Frames whose trigger is known by now, each once, with the trigger's index."""
+        if not self._waiting or self._known.size == 0:
+            return []
         if self.clock is None and not self._prime():
             return []
         clock = self.clock
         if clock is None:
             return []
+        waiting = self._waiting
+        time_s = clock.to_reference([frame.stamp_s for frame in waiting])
+        nearest, inside = self._nearest(time_s)
+        too_early = ~inside & (time_s > self.time_s[self._known[-1]])
+        self._waiting = [waiting[place] for place in np.flatnonzero(too_early)]
         found: list[tuple[int, Payload]] = []
-        later: list[_Waiting[Payload]] = []
-        known_until = self._known_until_s()
-        for waiting in self._waiting:
-            time_s = float(clock.to_reference(waiting.stamp_s))
-            index = self._nearest(time_s)
-            if index is not None:
-                if not self.taken[index]:
-                    self.taken[index] = True
-                    found.append((index, waiting.payload))
-                    self._learn(waiting.stamp_s, float(self.time_s[index]))
-            elif time_s > known_until:
-                later.append(waiting)
-        self._waiting = later
+        for place in np.flatnonzero(inside):
+            index = int(nearest[place])
+            if not self.taken[index]:
+                self.taken[index] = True
+                found.append((index, waiting[place].payload))
+                self._learn(waiting[place].stamp_s, float(self.time_s[index]))
         return found
+
+    def adopt(self, clock: ClockMap) -> None:
+        """Use a map that was found otherwise (from the file, after a restart)."""
+        self.clock = clock
 
     def _prime(self) -> bool:
         """Fix the clock by the priming train, which stands alone: a pause lies on both sides."""
@@ -99,44 +119,29 @@ class Matcher(Generic[Payload]):
         if np.isnan(pulses).any() or self.latched <= priming.last:
             return False
         pause_s = _PAUSE_OF_PERIOD * priming.period_s
-        if self.time_s[priming.last] - pulses[-1] < pause_s:
+        if not self.time_s[priming.last] - pulses[-1] >= pause_s:
             return False
-        stamps = np.unique([waiting.stamp_s for waiting in self._waiting])
-        ends = np.flatnonzero(np.diff(stamps, append=np.inf) >= pause_s)
-        start = 0
-        for end in ends:
-            train = stamps[start : end + 1]
-            if train.size == priming.count:
-                clock = ClockMap.fit(train, pulses)
-                apart = np.abs(clock.to_reference(train) - pulses).max()
-                if apart <= WINDOW_OF_PERIOD * priming.period_s and abs(clock.skew) < 1e-2:
-                    self.clock = clock
-                    self._waiting = [w for w in self._waiting if w.stamp_s >= train[0]]
-                    return True
-            start = end + 1
+        stamps = np.unique([frame.stamp_s for frame in self._waiting])
+        for train in np.split(stamps, np.flatnonzero(np.diff(stamps) >= pause_s) + 1):
+            if train.size != priming.count:
+                continue
+            clock = ClockMap.fit(train, pulses)
+            apart = np.abs(clock.to_reference(train) - pulses).max()
+            fits = apart <= WINDOW_OF_PERIOD * priming.period_s
+            if fits and abs(clock.skew) < _LARGEST_SKEW:
+                self.clock = clock
+                self._waiting = [w for w in self._waiting if w.stamp_s >= train[0]]
+                return True
         return False
 
-    def adopt(self, clock: ClockMap) -> None:
-        """Use a map that was found otherwise (from the file, after a restart)."""
-        self.clock = clock
-
-    def _known_until_s(self) -> float:
-        known = self.time_s[: self.latched]
-        known = known[~np.isnan(known)]
-        return float(known[-1]) if known.size else -np.inf
-
-    def _nearest(self, time_s: float) -> int | None:
-        times = self.time_s[: self.latched]
-        known = np.flatnonzero(~np.isnan(times))
-        if known.size == 0:
-            return None
-        place = int(np.searchsorted(times[known], time_s))
-        for candidate in (place - 1, place):
-            if 0 <= candidate < known.size:
-                index = int(known[candidate])
-                if abs(time_s - times[index]) <= WINDOW_OF_PERIOD * self._period_s[index]:
-                    return index
-        return None
+    def _nearest(self, time_s: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Index of the known trigger next to each time, and whether it lies in its window."""
+        edges = self.time_s[self._known]
+        right = np.clip(np.searchsorted(edges, time_s), 0, edges.size - 1)
+        left = np.maximum(right - 1, 0)
+        closer_left = time_s - edges[left] <= edges[right] - time_s
+        nearest = self._known[np.where(closer_left, left, right)]
+        return nearest, np.abs(time_s - self.time_s[nearest]) <= self._window_s[nearest]
 
     def _learn(self, stamp_s: float, time_s: float) -> None:
         """Follow the camera's clock by what was matched."""

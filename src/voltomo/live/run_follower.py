@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,20 @@ from pydantic import ValidationError
 
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
-from voltomo.runtime.append_log import LogReader
+from voltomo.runtime.append_log import LogDamaged, LogReader
+
+_FRAMES_KEY = "camera_image"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A tomography began."""
+    """A tomography began, at this time of the wall clock."""
 
     uid: str
     spec: ScanSpec
+    utc_s: float
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,14 @@ class RunStopped:
     exit_status: str
 
 
+def opened_file(resource: dict[str, Any]) -> list[FileOpened]:
+    """The file of frames that a ``stream_resource`` document names; none for other data."""
+    if resource.get("data_key", _FRAMES_KEY) != _FRAMES_KEY:
+        return []
+    path = Path(unquote(urlparse(resource["uri"]).path))
+    return [FileOpened(str(resource["parameters"].get("block", "")), path)]
+
+
 RunEvent = RunStarted | FileOpened | TriggerChunk | RunStopped
 
 
@@ -51,14 +65,25 @@ class RunFollower:
     """
 
     def __init__(self, path: Path) -> None:
-        self._reader = LogReader(path)
+        self._reader: LogReader | None = LogReader(path)
         self._uid: str | None = None
         self._descriptors: dict[str, str] = {}
 
     def poll(self) -> list[RunEvent]:
-        """Events since the last call; at the first call those of the whole log."""
+        """Events since the last call; at the first call those of the whole log.
+
+        A damaged log is reported once and followed no further.
+        """
+        if self._reader is None:
+            return []
+        try:
+            entries = self._reader.poll()
+        except LogDamaged:
+            log.exception("the run log is followed no further")
+            self._reader = None
+            return []
         events: list[RunEvent] = []
-        for entry in self._reader.poll():
+        for entry in entries:
             if entry.kind != "document":
                 continue
             events += self._document(entry.data["name"], entry.data["doc"])
@@ -72,8 +97,7 @@ class RunFollower:
         if name == "descriptor":
             self._descriptors[doc["uid"]] = doc["name"]
         elif name == "stream_resource":
-            path = Path(unquote(urlparse(doc["uri"]).path))
-            return [FileOpened(str(doc["parameters"].get("block", "")), path)]
+            return list(opened_file(doc))
         elif name == "event_page" and self._descriptors.get(doc["descriptor"]) == "triggers":
             return list(self.latches(doc["data"]))
         elif name == "event" and self._descriptors.get(doc["descriptor"]) == "triggers":
@@ -92,7 +116,7 @@ class RunFollower:
             return []
         self._uid = str(doc["uid"])
         self._descriptors = {}
-        return [RunStarted(self._uid, spec)]
+        return [RunStarted(self._uid, spec, float(doc.get("time", 0.0)))]
 
     @staticmethod
     def latches(data: dict[str, list[float]]) -> list[TriggerChunk]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from voltomo.live.live_slice import LiveSlice, SliceState
 from voltomo.live.settings import LiveSettings
 from voltomo.model.verdict import Judgement, Verdict
@@ -89,6 +91,8 @@ class Judge:
         if sweep is None or state.frames < _VIEWS_FOR_SNR * sweep.count:
             return "snr", None, 0.0, "unknown"
         value = live.signal_to_noise(state.image)
+        if not math.isfinite(value):
+            return "snr", None, 0.0, "unknown"
         spread = value / max(state.frames, 1) ** 0.5
         return (
             "snr",

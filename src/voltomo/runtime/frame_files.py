@@ -112,6 +112,24 @@ class FrameFile:
             )
         return np.asarray(self._frames[start:stop], dtype=np.uint16)
 
+    def rows(self, start: int, stop: int, row: int) -> NDArray[np.uint16]:
+        """One row of frames from ``start`` to ``stop`` (exclusive), shape (n, columns).
+
+        Reads a small part of what `frames` would.
+
+        Raises
+        ------
+        IndexError
+            The file does not hold them (yet).
+        """
+        count, rows, _ = self.shape
+        if not 0 <= start <= stop <= count or not 0 <= row < rows:
+            raise IndexError(
+                f"{self.path.name} holds {count} frames of {rows} rows; asked for row {row} of "
+                f"frames {start} to {stop}"
+            )
+        return np.asarray(self._frames[start:stop, row, :], dtype=np.uint16)
+
     def raw_chunk(self, number: int) -> bytes:
         """One frame's bytes as they lie in the file; OSError or ValueError where there is none."""
         _, data = self._frames.id.read_direct_chunk((number, 0, 0))
