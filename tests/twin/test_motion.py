@@ -266,6 +266,14 @@ def test_a_frozen_controller_has_stopped_when_it_wakes(bench: Bench) -> None:
     latest = bench.world.edges.since(edges)
     assert np.all(rotation.at(latest["time_s"]) <= where + 1e-6)
     assert "stopped" in bench.log("motion")
+    seen = bench.client(
+        SETUP + "import json\n"
+        "alarms = [pv('Stage:Rotation.RBV').get_timevars()['severity']]\n"
+        "put('Stage:Rotation', 0)\n"
+        "alarms.append(pv('Stage:Rotation.RBV').get_timevars()['severity'])\n"
+        "sys.stdout.write(json.dumps(alarms))"
+    )
+    assert json.loads(seen) == [2, 0]
 
 
 def test_it_ends_when_asked_and_leaves_no_complaint(bench: Bench) -> None:

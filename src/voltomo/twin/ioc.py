@@ -123,7 +123,7 @@ async def serve(device: Device) -> None:
     server = Context(dict(device.pvdb), interfaces=["127.0.0.1"])
     gc.collect()
     gc.freeze()
-    await _until_stopped(stopping, [server.run(), device.run()])
+    await _until_stopped(stopping, [device.run(), server.run()])
 
 
 def main(make: Callable[[Scene], Device], words: list[str] | None = None) -> int:

@@ -55,7 +55,7 @@ class Motion:
         posted_s = 0.0
         while True:
             now_s = self._world.now_s()
-            self._beat(now_s)
+            await self._beat(now_s)
             if self._hardware.advance(now_s) and not self._hardware.armed:
                 posted_s = 0.0
             await self._trigger.update_gate(now_s)
@@ -68,12 +68,15 @@ class Motion:
                     await motor.update(now_s)
             await asyncio.sleep(_LOOP_S)
 
-    def _beat(self, now_s: float) -> None:
+    async def _beat(self, now_s: float) -> None:
         """Beat all channels; after a silence everything has stopped."""
         # The gate first: edges up to its fall are latched with the plan that was.
-        alive = [self._hardware.beat(now_s)]
-        alive += [motor.axis.beat(now_s) for motor in self._motors.values()]
-        if not all(alive):
+        silent = not self._hardware.beat(now_s)
+        for motor in self._motors.values():
+            if not motor.axis.beat(now_s):
+                silent = True
+                await motor.lose()
+        if silent:
             self._hardware.disarm()
             _log.warning("the controller was silent too long: axes stopped, trigger disarmed")
 

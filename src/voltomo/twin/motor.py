@@ -13,11 +13,12 @@ from caproto.server import PVGroup, PvpropertyDouble, pvproperty
 from voltomo.twin.ioc import Refused, on_put
 from voltomo.twin.stage_axis import StageAxis
 
-_POSITIVE, _DONE, _HIGH_SWITCH, _ENCODER, _MOVING, _LOW_SWITCH, _HOMED = (
+_POSITIVE, _DONE, _HIGH_SWITCH, _ENCODER, _PROBLEM, _MOVING, _LOW_SWITCH, _HOMED = (
     1 << 0,
     1 << 1,
     1 << 2,
     1 << 8,
+    1 << 9,
     1 << 10,
     1 << 13,
     1 << 14,
@@ -65,6 +66,7 @@ class Motor(PVGroup):
         self.stopping: list[Callable[[], None]] = []
         self._homed = False
         self._renamed = False
+        self._lost = False
         self._fields: Any = self.value.field_inst
         self._hook()
 
@@ -168,6 +170,9 @@ class Motor(PVGroup):
         dial, here = self.to_dial(user), self.axis.at(self.axis.end_s)[0]
         now_dial = self._get("dial_readback_value") if not self.at_rest.is_set() else here
         self.at_rest.clear()
+        if self._lost:
+            self._lost = False
+            await self._alarm(AlarmStatus.NO_ALARM, AlarmSeverity.NO_ALARM)
         await self._set(dial_desired_value=dial, direction_of_travel=int(dial >= now_dial))
         await self._status(moving=True)
         set_speed = self._get("velocity")
@@ -179,6 +184,17 @@ class Motor(PVGroup):
         for listener in self.stopping:
             listener()
         self.axis.halt(self._get("velocity") / self._get("seconds_to_velocity"))
+
+    async def lose(self) -> None:
+        """The controller was silent and the motion is lost: its end is an alarm."""
+        if not self.at_rest.is_set():
+            self._lost = True
+            await self._alarm(AlarmStatus.COMM, AlarmSeverity.MAJOR_ALARM)
+
+    async def _alarm(self, status: AlarmStatus, severity: AlarmSeverity) -> None:
+        """Alarm of the readback: clients call a motion that ends with one failed."""
+        alarm: Any = self._fields.user_readback_value.alarm
+        await alarm.write(status=status, severity=severity)
 
     async def update(self, now_s: float) -> None:
         """Post the readback while it moves; called at 20 Hz."""
@@ -216,6 +232,7 @@ class Motor(PVGroup):
         bits = _ENCODER | (_MOVING if moving else _DONE) | (_HOMED if self._homed else 0)
         bits |= _POSITIVE if self._get("direction_of_travel") else 0
         bits |= _HIGH_SWITCH if dial > self.limits.high else 0
+        bits |= _PROBLEM if self._lost else 0
         bits |= _LOW_SWITCH if dial < self.limits.low else 0
         await self._set(
             motor_status=bits,
