@@ -39,19 +39,23 @@ def test_a_full_ring_loses_the_new_frame_and_counts_it(tmp_path: Path) -> None:
     assert last.unique_id == 260
 
 
-def test_either_side_may_come_back(tmp_path: Path) -> None:
-    fill(FrameRing.create(tmp_path / "ring", 8, 8, 256), range(7))
+def test_a_reader_that_comes_back_finds_what_is_left(tmp_path: Path) -> None:
+    ring = FrameRing.create(tmp_path / "ring", 8, 8, 256)
+    fill(ring, range(7))
     FrameRing(tmp_path / "ring").release(3)
-    fill(FrameRing.create(tmp_path / "ring", 8, 8, 256), range(7, 9))
+    fill(ring, range(7, 9))
     reader = FrameRing(tmp_path / "ring")
     seen = [reader.peek(k) for k in range(reader.waiting)]
     assert [frame.unique_id for frame in seen if frame is not None] == [3, 4, 5, 6, 7, 8]
 
 
-def test_another_shape_makes_a_new_ring(tmp_path: Path) -> None:
+def test_a_camera_that_comes_back_makes_a_new_ring_and_spares_the_old(tmp_path: Path) -> None:
     fill(FrameRing.create(tmp_path / "ring", 8, 8, 256), range(7))
-    ring = FrameRing.create(tmp_path / "ring", 16, 8, 256)
+    reader = FrameRing(tmp_path / "ring")
+    FrameRing.create(tmp_path / "ring", 16, 8, 256)
+    ring = FrameRing(tmp_path / "ring")
     assert (ring.shape, ring.waiting) == ((16, 8), 0)
+    assert (reader.shape, reader.waiting) == ((8, 8), 7)
 
 
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-"""The ring of frames between camera and writer: one memory-mapped file, one writer, one reader.
+"""The ring of frames between camera and writer: mapped memory, one writer, one reader.
 
-Both sides keep a running count in the file, so either may die and come back: the camera goes on
-where the count stands, the writer reads what is still there. A full ring loses the new frame and
-counts it. The file's blocks are allocated when it is made: a full disk must not kill the camera.
+The memory has no file on a disk, whose slowness would reach the camera: the run folder holds a
+link to it, through the camera's process. It lives as long as one side has it, and goes with both.
+The counts lie in it: a writer that comes back reads what is still there; a camera that comes back
+makes a new ring, to which the writer goes over once the old one is empty. A full ring loses the
+new frame and counts it.
 """
 
 from __future__ import annotations
@@ -77,35 +79,32 @@ class FrameRing:
 
     @classmethod
     def create(cls, path: Path, rows: int, columns: int, slots: int) -> FrameRing:
-        """Make a ring, or join the one that is there if it has this shape.
+        """Make a new, empty ring, and let ``path`` lead to it.
 
         Raises
         ------
         OSError
-            The disk has no room for it.
+            There is not memory enough for it.
         """
-        if path.exists():
-            ring = cls._fitting(path, rows, columns, slots)
-            if ring is not None:
-                return ring
         size = _data_offset(slots) + slots * rows * columns * 2
-        part = path.with_suffix(".part")
-        with part.open("w+b") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-            header = np.zeros(1, _HEADER)
-            header["magic"], header["slots"] = _MAGIC, slots
-            header["rows"], header["columns"] = rows, columns
-            file.write(header.tobytes())
-        part.replace(path)
-        return cls(path)
-
-    @classmethod
-    def _fitting(cls, path: Path, rows: int, columns: int, slots: int) -> FrameRing | None:
+        descriptor = os.memfd_create("voltomo-frames")
         try:
-            ring = cls(path)
-        except ValueError:
-            return None
-        return ring if (ring.shape, ring.slots) == ((rows, columns), slots) else None
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            os.close(descriptor)
+            raise OSError(
+                f"a ring of {slots} frames needs {size / 2**20:.0f} MB of memory, which cannot be "
+                f"had ({error.strerror}); ask for smaller frames or fewer slots"
+            ) from error
+        header = np.zeros(1, _HEADER)
+        header["magic"], header["slots"] = _MAGIC, slots
+        header["rows"], header["columns"] = rows, columns
+        os.pwrite(descriptor, header.tobytes(), 0)
+        link = path.with_suffix(".part")
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"/proc/{os.getpid()}/fd/{descriptor}")
+        link.replace(path)
+        return cls(path)
 
     def put(
         self, image: NDArray[np.uint16], *, unique_id: int, time_s: float, start_s: float

@@ -53,6 +53,7 @@ class WriterEngine:
         self._ring_path = ring_path
         self._ring: FrameRing | None = None
         self._ring_inode = -1
+        self._lost_before = 0
         self._stream: Hdf5Stream | None = None
         self._wanted = 0
         self._start_s = 0.0
@@ -110,17 +111,27 @@ class WriterEngine:
             self._stop_s = self._world.now_s()
 
     def _join_ring(self) -> None:
-        if not self._ring_path.exists():
+        """Go over to the ring of the camera that runs now, once the one before is empty."""
+        old = self._ring
+        if not self._ring_path.exists() or (old is not None and old.waiting):
             return
         inode = self._ring_path.stat().st_ino
-        if inode != self._ring_inode:
-            self._ring, self._ring_inode = FrameRing(self._ring_path), inode
+        if inode == self._ring_inode:
+            return
+        try:
+            new = FrameRing(self._ring_path)
+        except (OSError, ValueError) as error:
+            _log.warning("%s", error)
+            return
+        if self._stream is None or old is None or new.shape == old.shape:
+            self._lost_before += 0 if old is None else old.lost
+            self._ring, self._ring_inode = new, inode
 
     def _run(self) -> None:
         looked_s = 0.0
         while not self._ending.is_set():
             with self._guard:
-                if time.monotonic() - looked_s > 0.5 and self._stream is None:
+                if time.monotonic() - looked_s > 0.25:
                     self._join_ring()
                     looked_s = time.monotonic()
                 busy = self._ring is not None and self._step(self._ring)
@@ -139,7 +150,11 @@ class WriterEngine:
             self._write(ring, self._stream)
             self._flushed_s = time.monotonic()
         self.state = replace(
-            self.state, waiting=ring.waiting, slots=ring.slots, lost=ring.lost, shape=ring.shape
+            self.state,
+            waiting=ring.waiting,
+            slots=ring.slots,
+            lost=self._lost_before + ring.lost,
+            shape=ring.shape,
         )
         return self._stream is not None and ring.waiting > 16
 
