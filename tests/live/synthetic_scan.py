@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,7 +20,7 @@ PERIOD_S = 0.02
 DARK, FLAT = 100.0, 4000.0
 
 
-def make_spec(rows: int = 4, columns: int = 64, projections: int = 90, **options) -> ScanSpec:
+def make_spec(rows: int = 4, columns: int = 64, projections: int = 90, **options: Any) -> ScanSpec:
     geometry = Geometry(
         rows=rows,
         columns=columns,

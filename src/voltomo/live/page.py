@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,7 +28,11 @@ from voltomo.runtime.service import die_with_parent
 
 _STATIC = Path(__file__).parent / "static"
 _PACE_S = 0.1
-_POLICY = "default-src 'self'; connect-src 'self' ws://127.0.0.1:* ws://localhost:*"
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 def make_app(feed: Feed, prefix: str, run_log: Path) -> Starlette:
@@ -41,9 +46,10 @@ def make_app(feed: Feed, prefix: str, run_log: Path) -> Starlette:
         yield
         runs.cancel()
         slices[1].close()
+        slices[0].close()
 
     async def index(_: Request) -> Response:
-        return FileResponse(_STATIC / "page.html", headers={"Content-Security-Policy": _POLICY})
+        return FileResponse(_STATIC / "page.html", headers=_HEADERS)
 
     async def icon(_: Request) -> Response:
         return FileResponse(_STATIC / "icon.svg")
@@ -66,8 +72,9 @@ def make_app(feed: Feed, prefix: str, run_log: Path) -> Starlette:
 
 async def _serve(socket: WebSocket, feed: Feed) -> None:
     """Send values and slices at the viewer's own pace: it asks for the next when it has drawn."""
-    origin = socket.headers.get("origin", "")
-    if origin and origin.split("//")[-1] != socket.headers.get("host"):
+    origin = socket.headers.get("origin")
+    # No browser leaves the origin out: programs may look, pages from elsewhere may not.
+    if origin is not None and origin != f"http://{socket.headers.get('host')}":
         await socket.close(1008)
         return
     await socket.accept()
@@ -75,9 +82,9 @@ async def _serve(socket: WebSocket, feed: Feed) -> None:
     try:
         while True:
             await socket.send_text(feed.message())
-            if feed.picture and feed.picture_number != shown:
-                shown = feed.picture_number
-                await socket.send_bytes(feed.picture)
+            if feed.slice_number != shown and (picture := feed.picture()):
+                shown = feed.slice_number
+                await socket.send_bytes(picture)
             await socket.receive_text()
             async with feed.changed:
                 with contextlib.suppress(TimeoutError):
@@ -85,6 +92,18 @@ async def _serve(socket: WebSocket, feed: Feed) -> None:
             await asyncio.sleep(_PACE_S)
     except WebSocketDisconnect:
         return
+
+
+def _end_well_on_signals() -> None:
+    """Exit with 0 on SIGTERM and SIGINT, which the server passes on when it has shut down."""
+
+    def ended(_number: int, _frame: object) -> None:
+        raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ended)
+    # The server does not know this one.
+    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 def main() -> None:
@@ -98,6 +117,7 @@ def main() -> None:
     port = folder.addresses().page
     if port is None:
         raise SystemExit("the run folder gives the page no port")
+    _end_well_on_signals()
     app = make_app(Feed(), settings.prefix, folder.run_log)
     uvicorn.run(
         app,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import struct
 import time
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.live.run_follower import RunFollower, RunStarted, RunStopped
+
+ShownSlice = tuple[NDArray[np.float32], int, int]
 
 _HEADER = struct.Struct("<HHiffI")
 
@@ -46,9 +49,11 @@ WORDS = {
 def encode_slice(image: NDArray[np.float32], trigger: int, frames: int) -> bytes:
     """One binary message: header (width, height, trigger, low, high, frames) and 8-bit pixels.
 
-    Grey values run from the 0.5th to the 99.5th percentile, ``low`` and ``high``.
+    Grey values run from the 0.5th to the 99.5th percentile of some of the pixels, ``low`` and
+    ``high``.
     """
-    low, high = (float(v) for v in np.percentile(image, (0.5, 99.5)))
+    some = image[:: max(1, image.shape[0] // 256), :: max(1, image.shape[1] // 256)]
+    low, high = (float(v) for v in np.percentile(some, (0.5, 99.5)))
     span = high - low if high > low else 1.0
     grey = np.clip((image - low) * (255.0 / span), 0, 255).astype(np.uint8)
     height, width = image.shape
@@ -60,13 +65,22 @@ class Feed:
     """The state that viewers share; ``changed`` wakes them."""
 
     values: dict[str, Any] = field(default_factory=dict[str, Any])
-    picture: bytes = b""
-    picture_number: int = 0
+    slice_number: int = 0
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _slice: ShownSlice | None = None
+    _picture: bytes = b""
+    _pictured: int = 0
 
     def message(self) -> str:
         """All values as JSON."""
-        return json.dumps(self.values | {"utc_s": time.time()})
+        return json.dumps(self.values | {"utc_s": time.time()}, allow_nan=False)
+
+    def picture(self) -> bytes:
+        """The latest slice, encoded once for all viewers and only if somebody looks."""
+        if self._slice is not None and self._pictured != self.slice_number:
+            self._pictured = self.slice_number
+            self._picture = encode_slice(*self._slice)
+        return self._picture
 
     async def set(self, name: str, value: Any) -> None:
         """Take a value."""
@@ -74,10 +88,10 @@ class Feed:
         async with self.changed:
             self.changed.notify_all()
 
-    async def show(self, picture: bytes) -> None:
+    async def show(self, image: NDArray[np.float32], trigger: int, frames: int) -> None:
         """Take a slice."""
-        self.picture = picture
-        self.picture_number += 1
+        self._slice = (image, trigger, frames)
+        self.slice_number += 1
         async with self.changed:
             self.changed.notify_all()
 
@@ -88,7 +102,9 @@ async def gather_values(feed: Feed, prefix: str) -> None:
 
     def numbers(name: str) -> Any:
         async def take(value: Any) -> None:
-            await feed.set(name, float(value) if getattr(value, "ok", True) else None)
+            # JSON knows no infinity, such as the seconds that are left without dose.
+            known = getattr(value, "ok", True) and math.isfinite(value)
+            await feed.set(name, float(value) if known else None)
 
         return take
 
@@ -113,9 +129,12 @@ async def gather_slices(feed: Feed, prefix: str) -> Any:
 
     async def take(value: Any) -> None:
         sizes = [int(dimension["size"]) for dimension in value["dimension"]]
-        frames = next((a["value"] for a in value["attribute"] if a["name"] == "frames"), 0)
+        frames = next((a["value"] for a in value["attribute"] if a["name"] == "frames"), None)
+        if frames is None:
+            # A worker that has just started has no slice yet; the last one stays on the page.
+            return
         image = np.asarray(value["value"], np.float32).reshape(sizes[::-1])
-        await feed.show(encode_slice(image, int(value["uniqueId"]), int(frames)))
+        await feed.show(image, int(value["uniqueId"]), int(frames))
 
     return context, context.monitor(f"{prefix}Live:Slice", take)
 
@@ -124,7 +143,7 @@ async def gather_runs(feed: Feed, run_log: Path) -> None:
     """Follow the run log for what is scanned and how far it should go."""
     follower = RunFollower(run_log)
     while True:
-        for event in follower.poll():
+        for event in await asyncio.to_thread(follower.poll):
             if isinstance(event, RunStarted):
                 await feed.set("scan_uid", event.uid)
                 await feed.set("triggers", event.spec.triggers)

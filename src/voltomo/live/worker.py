@@ -182,9 +182,9 @@ async def _subscribe_chunks(name: str, engine: Engine) -> Any:
     def latched(values: Any) -> None:
         chunk = parse_chunk(values)
         if chunk is not None:
-            engine.latch(chunk)
+            engine.latch(chunk, values.timestamp)
 
-    return aioca.camonitor(name, latched, all_updates=True)
+    return aioca.camonitor(name, latched, format=aioca.FORMAT_TIME, all_updates=True)
 
 
 def main() -> None:

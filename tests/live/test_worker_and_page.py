@@ -1,0 +1,266 @@
+"""Worker and page as processes, between a camera and trigger of the test's own and clients."""
+
+import asyncio
+import http.client
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import websockets
+from synthetic_scan import SyntheticScan
+
+from voltomo.live.observer import SliceObserver, latencies_s
+from voltomo.runtime.append_log import AppendLog
+from voltomo.runtime.launch import end_of_log, give_addresses, launch
+from voltomo.runtime.ports import lock_ports
+from voltomo.runtime.run_folder import Addresses, RunFolder, write_json
+from voltomo.runtime.service import ServiceSpec
+
+HERE = str(Path(__file__).parent)
+PATIENCE_S = 30.0
+
+pytestmark = pytest.mark.slow
+
+CLIENT = """
+import asyncio, json, sys
+import aioca
+async def main():
+    for line in sys.stdin:
+        name, *words = line.rstrip("\\n").split(" ", 1)
+        try:
+            if words:
+                kind = aioca.DBR_CHAR_STR if name.endswith("Command") else None
+                await aioca.caput(name, words[0] if kind else int(words[0]), datatype=kind)
+                print("null", flush=True)
+                continue
+            text = name.endswith(("Verdicts", "ScanUid"))
+            value = await aioca.caget(
+                name, datatype=aioca.DBR_CHAR_STR if text else None, timeout=2
+            )
+            print(json.dumps(str(value) if text else float(value)), flush=True)
+        except aioca.CANothing:
+            print("null", flush=True)
+asyncio.run(main())
+"""
+
+
+@dataclass
+class Station:
+    folder: RunFolder
+    addresses: Addresses
+    scan: SyntheticScan
+    camera: subprocess.Popen[str]
+    client: subprocess.Popen[str]
+    services: dict[str, subprocess.Popen[bytes]]
+
+    def ask(self, line: str) -> Any:
+        assert self.client.stdin is not None
+        assert self.client.stdout is not None
+        self.client.stdin.write(line + "\n")
+        self.client.stdin.flush()
+        return json.loads(self.client.stdout.readline())
+
+    def stream(self, first: int, last: int, *lost: int) -> None:
+        assert self.camera.stdin is not None
+        assert self.camera.stdout is not None
+        self.camera.stdin.write(" ".join(map(str, ("stream", first, last, *lost))) + "\n")
+        self.camera.stdin.flush()
+        assert self.camera.stdout.readline() == "streamed\n"
+
+    def start(self, name: str) -> None:
+        spec = ServiceSpec(name=name, module=f"voltomo.live.{name}", domain="analysis")
+        self.services[name] = launch(spec, self.folder, self.addresses)
+
+    def get(self, path: str, **headers: str) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.addresses.page, timeout=5)
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        answer.read = lambda *_: body  # type: ignore[method-assign]
+        return answer
+
+    def serves(self) -> bool:
+        try:
+            return self.get("/state").status == 200
+        except OSError:
+            return False
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            logs = "\n".join(end_of_log(self.folder, name) for name in self.services)
+            assert time.monotonic() < deadline, logs
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory) -> Iterator[Station]:
+    folder = RunFolder(tmp_path_factory.mktemp("run")).create()
+    ports = lock_ports("test of the worker")
+    addresses = give_addresses(ports, ("camera", "worker"), ("camera", "worker"))
+    folder.write_addresses(addresses)
+    write_json(folder.settings, {"live": {"publish_s": 0.05}})
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("EPICS_")}
+    pipes: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "text": True,
+    }
+    camera = subprocess.Popen(
+        [sys.executable, "-m", "fake_beamline", str(folder.frames)],
+        env=clean | addresses.server_environment("camera") | {"PYTHONPATH": HERE},
+        **pipes,
+    )
+    client = subprocess.Popen(
+        [sys.executable, "-c", CLIENT], env=clean | addresses.client_environment(), **pipes
+    )
+    station = Station(folder, addresses, SyntheticScan(folder.frames), camera, client, {})
+    assert camera.stdout is not None
+    station.start("worker")
+    station.start("page")
+    try:
+        # EPICS base prints its greeting first.
+        assert "up\n" in iter(camera.stdout.readline, "")
+        station.until(lambda: station.ask("VT:Live:State") is not None and station.serves())
+        yield station
+    finally:
+        for process in (*station.services.values(), camera, client):
+            process.terminate()
+        for process in (*station.services.values(), camera, client):
+            process.wait(10)
+        for pipe in (camera.stdin, camera.stdout, client.stdin, client.stdout):
+            assert pipe is not None
+            pipe.close()
+        ports.release()
+
+
+def test_a_scan_goes_through_and_a_restart_completes_it(station: Station) -> None:
+    scan, ask = station.scan, station.ask
+    sweep = scan.block("sweep_0")
+    order = {"op": "start", "uid": scan.uid, "scan_spec": scan.spec.model_dump(mode="json")}
+    ask("VT:Live:Command {nonsense")
+    with AppendLog(station.folder.run_log) as log, SliceObserver(station.addresses) as observer:
+        ask(f"VT:Live:Command {json.dumps(order)}")
+        scan.log_start(log)
+        station.until(lambda: ask("VT:Live:ScanUid") == scan.uid)
+        for block in scan.spec.blocks()[:3]:
+            scan.log_file(log, block, scan.write_file(block))
+            station.stream(block.first, block.last)
+            scan.log_latches(log, block.first, block.last)
+        scan.log_file(log, sweep, scan.write_file(sweep))
+        station.stream(sweep.first, sweep.first + 40, sweep.first + 5)
+        half = observer.wait_for(scan.uid, 39, PATIENCE_S)
+        assert half is not None, end_of_log(station.folder, "worker")
+        assert half.last_trigger == sweep.first + 39
+        assert half.row == 2
+        assert half.image.shape == (64, 64)
+
+        worker = station.services["worker"]
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        station.start("worker")
+        station.until(lambda: ask("VT:Live:ScanUid") == scan.uid)
+        station.stream(sweep.first + 40, sweep.last)
+        scan.log_latches(log, sweep.first, sweep.last)
+        scan.log_stop(log)
+        whole = observer.wait_for(scan.uid, 90, PATIENCE_S)
+        assert whole is not None, end_of_log(station.folder, "worker")
+        station.until(lambda: ask("VT:Live:State") == 3)
+        receipts = observer.receipts(scan.uid)
+        assert latencies_s(receipts, np.array([106]), np.array([0.0])).size == 1
+    found = json.loads(ask("VT:Live:Verdicts"))
+    assert found["scan_uid"] == scan.uid
+    assert {v["metric"]: v["judgement"] for v in found["verdicts"]} == {
+        "lost_frames": "good",
+        "mean_transmission": "good",
+        "snr": "good",
+    }
+    assert ask("VT:Live:LostFrames") == 0
+    assert ask("VT:Live:LastTrigger") == sweep.last - 1
+    assert 0.8 < ask("VT:Live:Transmission") < 0.95
+
+
+def test_the_height_is_moved_by_a_put(station: Station) -> None:
+    with SliceObserver(station.addresses) as observer:
+        station.ask("VT:Live:Height 0")
+        station.until(lambda: observer.latest is not None and observer.latest.row == 0)
+        station.until(lambda: observer.latest is not None and observer.latest.frames == 90)
+        station.ask("VT:Live:Height 2")
+        station.until(lambda: observer.latest is not None and observer.latest.row == 2)
+
+
+def test_the_page_is_there_and_keeps_others_out(station: Station) -> None:
+    page = station.get("/")
+    assert page.status == 200
+    assert b"voltomo" in page.read()
+    assert "default-src 'self'" in (page.getheader("Content-Security-Policy") or "")
+    for path in ("/static/page.js", "/static/page.css", "/favicon.ico"):
+        assert station.get(path).status == 200
+    assert station.get("/static/../page.py").status == 404
+    assert station.get("/", Host="evil.example").status == 400
+    station.until(lambda: json.loads(station.get("/state").read()).get("frames_processed"))
+
+
+def test_the_websocket_brings_values_and_slice(station: Station) -> None:
+    host = f"127.0.0.1:{station.addresses.page}"
+
+    async def look() -> tuple[dict[str, Any], bytes]:
+        values: dict[str, Any] = {}
+        picture = b""
+        async with websockets.connect(f"ws://{host}/live", origin=f"http://{host}") as socket:  # pyright: ignore[reportArgumentType]
+            async with asyncio.timeout(PATIENCE_S):
+                while not picture or values.get("verdicts") is None:
+                    message = await socket.recv()
+                    if isinstance(message, str):
+                        values = json.loads(message)
+                        await socket.send("next")
+                    else:
+                        picture = message
+        return values, picture
+
+    values, picture = asyncio.run(look())
+    assert values["scan_uid"] == station.scan.uid
+    assert values["triggers"] == station.scan.spec.triggers
+    assert values["exit_status"] == "success"
+    width, height, _, low, high, frames = struct.unpack_from("<HHiffI", picture)
+    assert (width, height) == (64, 64)
+    assert len(picture) == 20 + 64 * 64
+    assert frames == 90
+    assert low < 0.01 < high
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "http://evil.example"}, {"additional_headers": {"Host": "evil.example"}}]
+)
+def test_the_websocket_refuses_pages_from_elsewhere(station: Station, headers: Any) -> None:
+    async def look() -> None:
+        async with websockets.connect(f"ws://127.0.0.1:{station.addresses.page}/live", **headers):
+            pass
+
+    with pytest.raises(websockets.exceptions.InvalidStatus) as refusal:
+        asyncio.run(look())
+    assert refusal.value.response.status_code in (400, 403)
+
+
+@pytest.mark.parametrize("name", ["page", "worker"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_both_end_at_once_and_well(station: Station, name: str, number: signal.Signals) -> None:
+    process = station.services[name]
+    if name == "page":
+        station.until(station.serves)
+    else:
+        station.until(lambda: station.ask("VT:Live:State") is not None)
+    process.send_signal(number)
+    assert process.wait(4) == 0, end_of_log(station.folder, name)
+    station.start(name)
