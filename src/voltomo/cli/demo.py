@@ -16,8 +16,8 @@ from voltomo.runtime.run_folder import RunFolder
 _SCAN = ScanFile(
     sample="demo cell",
     projections=450,
-    exposure_s=0.02,
-    period_s=0.036,
+    exposure_s=0.038,
+    period_s=0.04,
     darks=20,
     flats_before=24,
     flats_after=12,

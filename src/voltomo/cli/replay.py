@@ -14,7 +14,7 @@ from voltomo.runtime.recorded_scan import RecordedScan
 
 _PIXEL_UM = 1.0
 _ENERGY_KEV = 20.0
-_EXPOSURE_OF_PERIOD = 0.6
+_EXPOSURE_OF_PERIOD = 0.9
 _LARGEST_RATE = 200.0
 
 

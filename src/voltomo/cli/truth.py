@@ -42,5 +42,12 @@ def truth_correlation(
 ) -> float:
     """Correlation of a slice with the phantom, inside the disc that every view sees."""
     camera = settings.camera
-    phantom = Phantom.make(settings.seed, camera.columns, camera.rows, camera.pixel_um, energy_keV)
+    phantom = Phantom.make(
+        settings.seed,
+        camera.columns,
+        camera.rows,
+        camera.pixel_um,
+        energy_keV,
+        camera.axis_column,
+    )
     return disc_correlation(image, np.asarray(phantom.slice_attenuation(row), np.float32))

@@ -21,7 +21,7 @@ from voltomo.twin.world import FATE_DELIVERED, FATE_LOST, FATE_MISSED, World
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.001
-_BACKLOG_S = 2.0
+_BACKLOG_S = 20.0
 # The trigger box publishes an edge a little after it happened.
 _EDGE_DELAY_S = 0.03
 _READ_OUT_S = 1e-4
