@@ -201,6 +201,9 @@ class GuardCore:
 
     def ask_status(self, command_id: str, sample: str, now_s: float) -> None:
         """Somebody asks for a sample's account."""
+        if self.settings.sample(sample) is None:
+            self._answer(command_id, error=self._unknown(sample))
+            return
         self._answer(command_id, **self.status(sample, now_s))
 
     def answer_error(self, command_id: str, sentence: str) -> None:
@@ -212,6 +215,13 @@ class GuardCore:
         self._log("stop_beam", {"lease_id": self.lease.lease_id if self.lease else None})
         if self.lease is not None and self.lease.ending is None:
             self._lose("the beam was stopped by hand (StopBeam)", now_s)
+
+    def log_failed(self, error: str, now_s: float) -> None:
+        """The exposure log cannot be written: no beam without it."""
+        if not self.latched:
+            self._latch(f"the exposure log cannot be written ({error}); make room and start anew")
+        if self.lease is not None and self.lease.ending is None:
+            self._end("the exposure log cannot be written", now_s)
 
     def reset(self, reason: str) -> None:
         """Take the latch away, with a reason and the shutter read closed."""
@@ -367,8 +377,7 @@ class GuardCore:
             return "the shutter is open without a lease; close it by hand first"
         sample = self.settings.sample(request.sample)
         if sample is None:
-            known = ", ".join(f"'{s.name}'" for s in self.settings.samples) or "none"
-            return f"no sample '{request.sample}' is known to the guard (known: {known})"
+            return self._unknown(request.sample)
         try:
             self.account.dose_per_fluence_Gy_cm2(sample.name)
         except LookupError as error:
@@ -383,6 +392,10 @@ class GuardCore:
         if refusal and doubt:
             refusal += f" ({doubt}; the declared upper bound of the flux counts)"
         return refusal
+
+    def _unknown(self, sample: str) -> str:
+        known = ", ".join(f"'{s.name}'" for s in self.settings.samples) or "none"
+        return f"no sample '{sample}' is known to the guard (known: {known})"
 
     def _lose(self, reason: str, now_s: float) -> None:
         if self.lease is None:

@@ -68,9 +68,9 @@ class GuardSettings(BaseModel):
     source: Literal["twin", "replay", "beamline"] = "twin"
     samples: tuple[Sample, ...] = ()
     current_sample: str | None = None
-    energy_keV: float = Field(default=25.0, gt=0)
+    energy_keV: float = Field(default=20.0, gt=0)
     flux_upper_bound_per_cm2_s: float = Field(default=2e11, gt=0)
-    flux_per_monitor_count: float = Field(default=1e6, gt=0)
+    flux_per_monitor_count: float = Field(default=1e5, gt=0)
     flux_uncertainty: float = Field(default=0.02, ge=0, lt=1)
     monitor_stale_s: float = Field(default=0.5, gt=0)
     stale_s: float = Field(default=0.5, gt=0)
