@@ -29,7 +29,7 @@ def make_spec(rows: int = 4, columns: int = 64, projections: int = 90, **options
         step_deg=180 / projections,
         projections=projections,
     )
-    few = {"priming": 8, "darks": 4, "flats_before": 5, "flats_after": 3}
+    few: dict[str, Any] = {"priming": 8, "darks": 4, "flats_before": 5, "flats_after": 3}
     return ScanSpec(
         sample="cell", geometry=geometry, exposure_s=0.01, period_s=PERIOD_S, **(few | options)
     )

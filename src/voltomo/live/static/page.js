@@ -1,7 +1,7 @@
 // Draws what the server sends; asks for the next once it has drawn.
 const at = (id) => document.getElementById(id);
 const number = (value, digits = 1) => (value == null ? "–" : Number(value).toFixed(digits));
-const dose = (gray) => (gray == null ? "–" : gray >= 1e6 ? `${number(gray / 1e6, 2)} MGy` : gray >= 1e3 ? `${number(gray / 1e3, 2)} kGy` : `${number(gray, 1)} Gy`);
+const dose = (gray) => (gray == null ? "–" : gray >= 1e6 ? `${number(gray / 1e6, 2)} MGy` : gray >= 1e3 ? `${number(gray / 1e3, 1)} kGy` : `${number(gray, 1)} Gy`);
 const metricNames = { lost_frames: "lost frames", mean_transmission: "mean transmission", snr: "signal to noise" };
 
 function drawSlice(buffer) {
@@ -28,34 +28,53 @@ function showVerdicts(text) {
   for (const verdict of verdicts) {
     const row = body.insertRow();
     row.insertCell().textContent = metricNames[verdict.metric] ?? verdict.metric;
-    row.insertCell().textContent = number(verdict.value, 3);
+    row.insertCell().textContent = number(verdict.value, Number.isInteger(verdict.value) ? 0 : 3);
     const judgement = row.insertCell();
     judgement.textContent = verdict.judgement;
     judgement.className = verdict.judgement;
   }
 }
 
+function show(id, text, mood = "") {
+  at(id).textContent = text;
+  at(id).className = mood;
+}
+
+function scanText(v) {
+  if (!v.triggers) return "No scan yet.";
+  const what = v.exit_status ? `ended: ${v.exit_status}` : (v.live ?? "").toLowerCase();
+  return `${number(v.triggers_latched, 0)} of ${v.triggers} triggers${what ? `; ${what}` : ""}`;
+}
+
 function showValues(v) {
-  at("sample").textContent = v.sample ?? "";
-  const part = v.triggers ? Math.min(1, (v.triggers_latched ?? 0) / v.triggers) : 0;
-  at("progress").value = part;
-  const ended = v.exit_status ? `; ended: ${v.exit_status}` : "";
-  at("progress-text").textContent = v.triggers ? `${v.triggers_latched ?? 0} of ${v.triggers} triggers, ${v.frames_processed ?? 0} frames used, ${v.lost_frames ?? 0} lost, latency ${number(v.latency_p50_ms, 0)} ms${ended}` : "No scan yet.";
+  const known = (value, text) => (value == null ? "–" : text);
+  show("sample", v.sample ?? "");
+  at("progress").value = v.triggers ? Math.min(1, (v.triggers_latched ?? 0) / v.triggers) : 0;
+  show("progress-text", scanText(v));
+  show("frames", number(v.frames_processed, 0));
+  show("lost", number(v.lost_frames, 0), v.lost_frames > 0 ? "bad" : "");
+  show("angle", known(v.angle_deg, `${number(v.angle_deg)}°`));
+  show("latency", known(v.latency_p50_ms, `${number(v.latency_p50_ms, 0)} and ${number(v.latency_p99_ms, 0)} ms`));
   const budget = (v.dose_Gy ?? 0) + (v.dose_left_Gy ?? 0);
   at("dose").value = budget > 0 ? v.dose_Gy / budget : 0;
-  at("dose-text").textContent = `${dose(v.dose_Gy)} of ${dose(budget)}; ${dose(v.dose_rate_Gy_s)}/s; ${number(v.seconds_left, 0)} s of beam left`;
-  at("beam-text").textContent = `shutter ${v.shutter ?? "unknown"}, guard ${v.guard ?? "unknown"}, ring ${number(v.ring_current_mA)} mA${v.guard_reason ? ` — ${v.guard_reason}` : ""}`;
+  const left = v.seconds_left == null ? "" : `; ${number(v.seconds_left, 0)} s of beam left`;
+  show("dose-text", known(v.dose_Gy, `${dose(v.dose_Gy)} of ${dose(budget)}; ${dose(v.dose_rate_Gy_s)}/s${left}`));
+  show("shutter", v.shutter ?? "unknown", v.shutter === "Fault" || v.shutter == null ? "bad" : "");
+  show("guard", v.guard ?? "unknown", v.guard === "Latched" || v.guard == null ? "bad" : "");
+  show("ring", known(v.ring_current_mA, `${number(v.ring_current_mA)} mA`));
+  const reason = v.guard === "Latched" ? (v.guard_reason ?? "") : "";
+  if (at("reason").textContent !== reason) at("reason").textContent = reason;
   showVerdicts(v.verdicts ?? "{}");
 }
 
 function connect() {
   const socket = new WebSocket(`ws://${location.host}/live`);
   socket.binaryType = "arraybuffer";
-  socket.onopen = () => { at("link").textContent = "live"; at("link").className = "good"; };
+  socket.onopen = () => { at("link").textContent = "live"; at("link").className = "good"; document.querySelector("main").className = ""; };
   socket.onmessage = (event) => {
     if (typeof event.data === "string") { showValues(JSON.parse(event.data)); socket.send("next"); }
     else drawSlice(event.data);
   };
-  socket.onclose = () => { at("link").textContent = "connection lost; trying again"; at("link").className = "bad"; setTimeout(connect, 1000); };
+  socket.onclose = () => { at("link").textContent = "connection lost; trying again"; at("link").className = "bad"; document.querySelector("main").className = "stale"; setTimeout(connect, 1000); };
 }
 connect();
