@@ -19,6 +19,7 @@ from voltomo.model.arming import BeamNeed
 log = logging.getLogger(__name__)
 
 _RENEW_EVERY_S = 0.1
+_NOT_RUNNING = "the RunEngine is not running, it was paused or stopped; start the scan again"
 _SETTLE_S = 6.0
 
 
@@ -128,7 +129,7 @@ class BeamLease(GuardChannel):
         while not end.wait(_RENEW_EVERY_S):
             if not self.engine_running():
                 # A paused or halted engine: RunEngine.stop follows, or the guard's stale time.
-                self._lose("the RunEngine is not running", end)
+                self._lose(_NOT_RUNNING, end)
                 return
             absent = self.device_lost()
             if absent is not None:

@@ -78,7 +78,7 @@ def connect_beamline(
     BeamlineIncomplete
         PVs are missing; they are listed.
     """
-    timeouts.use_everywhere(connection_s=timeout_s)
+    timeouts.use_everywhere()
     rotation = RotationStage(f"{prefix}Stage:Rotation", name="rotation", labels={"motors"})
     trigger = TriggerBox(f"{prefix}Trigger:", name="trigger", labels={"triggers"})
     camera = Camera(

@@ -50,7 +50,9 @@ class GuardChannel(Device):
             if not self.command.connected:
                 raise ConnectionError(self._silent(op, "its PVs are disconnected"))
             self.command.put(text, wait=True, timeout=_REPLY_S)
-            raw = self.reply.get(use_monitor=False, timeout=_REPLY_S)
+            if not self.reply.connected:
+                raise ConnectionError(self._silent(op, "it disconnected"))
+            raw = self.reply.get(use_monitor=False, timeout=_REPLY_S, connection_timeout=_REPLY_S)
         for reply in reversed(json.loads(raw or "{}").get("replies", [])):
             if reply.get("id") == identity:
                 return reply

@@ -27,7 +27,7 @@ SLACK = 1.2
 """Every computed duration is multiplied by this."""
 
 
-def use_everywhere(timeout_s: float = SIGNAL_S, connection_s: float = CONNECTION_S) -> None:
+def use_everywhere(timeout_s: float = SIGNAL_S, connection_s: float = SIGNAL_S) -> None:
     """Give all EPICS signals these time-outs; must come before the first device is made."""
     try:
         EpicsSignalBase.set_defaults(timeout=timeout_s, connection_timeout=connection_s)

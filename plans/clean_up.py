@@ -15,7 +15,12 @@ Plan = Generator[Msg, Any, Any]
 
 
 def clean_up(
-    beamline: TomographyBeamline, sample_x_mm: float, *, moved: bool
+    beamline: TomographyBeamline,
+    sample_x_mm: float,
+    *,
+    moved: bool,
+    last_frames: Callable[[], Plan] | None = None,
+    last_triggers: Callable[[], Plan] | None = None,
 ) -> Generator[Msg, Any, list[str]]:
     """Settle the lease, disarm, close the file, restore speed, bring the sample back.
 
@@ -27,6 +32,8 @@ def clean_up(
         Where the sample stood before.
     moved : bool
         Whether axes may be under way: they are stopped before they are sent home.
+    last_frames, last_triggers : callable, optional
+        Plans that collect what an interrupted block has left.
 
     Returns
     -------
@@ -37,6 +44,12 @@ def clean_up(
     steps: list[tuple[str, Callable[[], Plan]]] = [
         ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
         ("the triggers could not be disarmed", lambda: _prepare(beamline.trigger, 6.0)),
+    ]
+    if last_triggers is not None:
+        steps.append(("the last triggers were not recorded", last_triggers))
+    if last_frames is not None:
+        steps.append(("the last frames were not announced", last_frames))
+    steps += [
         ("the camera could not be stopped", lambda: _prepare(beamline.camera, 25.0)),
     ]
     if moved:

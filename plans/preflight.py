@@ -21,7 +21,7 @@ from voltomo.plans.arithmetic import (
 from voltomo.plans.protocols import TomographyBeamline
 from voltomo.plans.words import ScanRefused, innermost
 
-RECONNECT_S = 15.0
+RECONNECT_S = 30.0
 """A device that was restarted is found again within this."""
 
 _CLOSED = "Closed"

@@ -72,11 +72,15 @@ def give_back(beamline: TomographyBeamline) -> Plan:
     yield from bps.wait("settle", timeout=_LEASE_S)
 
 
-def collect(beamline: TomographyBeamline, block: Block) -> Plan:
-    """Emit what was latched and written since the last time; returns the pages of triggers."""
+def collect_triggers(beamline: TomographyBeamline) -> Plan:
+    """Emit what was latched since the last time; returns the pages."""
     pages = yield from bps.collect(beamline.trigger, name=TRIGGERS, return_payload=True)
-    yield from bps.collect(beamline.camera, name=STREAMS[block.kind], return_payload=False)
     return pages or []
+
+
+def collect_frames(beamline: TomographyBeamline, block: Block) -> Plan:
+    """Announce the frames of a block that were written since the last time."""
+    yield from bps.collect(beamline.camera, name=STREAMS[block.kind], return_payload=False)
 
 
 def collect_until(beamline: TomographyBeamline, block: Block, group: str) -> Plan:
@@ -85,7 +89,8 @@ def collect_until(beamline: TomographyBeamline, block: Block, group: str) -> Pla
     done = False
     while not done:
         done = yield from bps.wait(group, timeout=FLUSH_S, error_on_timeout=False)
-        pages += yield from collect(beamline, block)
+        pages += yield from collect_triggers(beamline)
+        yield from collect_frames(beamline, block)
     return pages
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,13 @@ from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.plans.clean_up import clean_up
 from voltomo.plans.preflight import Facts, demand_closed, preflight
 from voltomo.plans.protocols import TomographyBeamline
-from voltomo.plans.stubs import STREAMS, TRIGGERS, run_block
+from voltomo.plans.stubs import (
+    STREAMS,
+    TRIGGERS,
+    collect_frames,
+    collect_triggers,
+    run_block,
+)
 from voltomo.plans.words import ScanFailed, ScanRefused, innermost
 
 Plan = Generator[Msg, Any, Any]
@@ -104,20 +111,35 @@ def _run(
     return uid
 
 
+@dataclass
+class _Progress:
+    """How far a scan is: the block in flight, and whether all is done."""
+
+    block: Block | None = None
+    whole: bool = False
+
+
 def _scan_and_rest(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts, uid: str) -> Plan:
     """The scan, and the clean-up that no path leaves out."""
     problems: list[str] = []
-    state = {"moved": True}
+    at = _Progress()
 
     def rest() -> Plan:
-        problems.extend((yield from clean_up(beamline, facts.sample_x_mm, moved=state["moved"])))
-
-    def scan() -> Plan:
-        yield from _blocks(beamline, spec, facts, uid)
-        state["moved"] = False
+        block = at.block
+        problems.extend(
+            (
+                yield from clean_up(
+                    beamline,
+                    facts.sample_x_mm,
+                    moved=not at.whole,
+                    last_triggers=(lambda: collect_triggers(beamline)) if block else None,
+                    last_frames=(lambda: collect_frames(beamline, block)) if block else None,
+                )
+            )
+        )
 
     try:
-        yield from bpp.finalize_wrapper(scan(), rest)
+        yield from bpp.finalize_wrapper(_blocks(beamline, spec, facts, uid, at), rest)
     except RunEngineControlException:
         raise
     except Exception as error:
@@ -127,7 +149,9 @@ def _scan_and_rest(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts, u
         raise ScanFailed("the scan is whole, but " + "; and ".join(problems))
 
 
-def _blocks(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts, uid: str) -> Plan:
+def _blocks(
+    beamline: TomographyBeamline, spec: ScanSpec, facts: Facts, uid: str, at: _Progress
+) -> Plan:
     """All blocks in order, with the baseline before and after."""
     yield from bps.trigger(beamline.watch, group="devices there")
     yield from _baseline(beamline)
@@ -141,12 +165,15 @@ def _blocks(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts, uid: str
             yield from demand_closed(beamline)
         if block.kind == "flats":
             yield from _move_sample(beamline, out_mm)
+        at.block = block
         pages = yield from run_block(beamline, block, spec, facts, uid)
+        at.block = None
         if block.kind == "flats":
             yield from _move_sample(beamline, facts.sample_x_mm)
         if block.kind == "priming":
             check_priming(beamline, block, pages)
     yield from _baseline(beamline)
+    at.whole = True
 
 
 def _move_sample(beamline: TomographyBeamline, x_mm: float) -> Plan:

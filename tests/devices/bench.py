@@ -22,6 +22,18 @@ from voltomo.twin.world import World
 
 SERVICES = ("motion", "beam", "shutter", "camera", "writer")
 
+_MODULES = {"guard": "voltomo.dose.guard_ioc"}
+_SETTINGS: dict[str, Any] = {
+    "twin": {"camera": {"rows": 64, "columns": 48}},
+    "guard": {
+        "source": "twin",
+        "samples": [
+            {"name": name, "material": "NMC811", "dose_limit_Gy": 2e6, "beam_limit_s": seconds}
+            for name, seconds in (("cell", 600.0), ("spent cell", 1.5))
+        ],
+    },
+}
+
 _HEAD = """
 import json, logging, sys, time
 from pathlib import Path
@@ -66,7 +78,8 @@ class Bench:
 
     def start(self, name: str) -> None:
         """Start a process and wait until it serves."""
-        spec = ServiceSpec(name, f"voltomo.twin.{name}_ioc", "hardware")
+        module = _MODULES.get(name, f"voltomo.twin.{name}_ioc")
+        spec = ServiceSpec(name, module, "hardware")
         process = launch(spec, self.folder, self.addresses)
         self.processes[name] = process
         end_s = time.monotonic() + 60
@@ -105,16 +118,16 @@ class Bench:
 
 
 @contextmanager
-def bench(root: Path) -> Iterator[Bench]:
-    """A bench with all hardware processes; all end with it."""
+def bench(root: Path, *further: str) -> Iterator[Bench]:
+    """A bench with all hardware processes, and further ones; all end with it."""
     ports = lock_ports("device tests")
-    addresses = give_addresses(ports, SERVICES, ("camera",))
+    addresses = give_addresses(ports, (*SERVICES, "guard"), ("camera",))
     folder = RunFolder(root).create()
     folder.write_addresses(addresses)
-    folder.settings.write_text(json.dumps({"twin": {"camera": {"rows": 64, "columns": 48}}}))
+    folder.settings.write_text(json.dumps(_SETTINGS))
     made = Bench(folder, addresses)
     try:
-        for name in SERVICES:
+        for name in (*SERVICES, *further):
             made.start(name)
         yield made
     finally:

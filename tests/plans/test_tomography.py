@@ -187,7 +187,7 @@ def test_a_beamline_that_lacks_a_device_is_refused_after_a_while() -> None:
     devices.watch.value = "camera: expected VT:Cam to answer, saw it disconnect"
     driver = Driver()
     refuse(devices, "camera: expected VT:Cam to answer", driver)
-    assert sum(message.args[0] for _, message in driver.of("sleep")) == pytest.approx(15.0, abs=0.2)
+    assert sum(message.args[0] for _, message in driver.of("sleep")) == pytest.approx(30.0, abs=0.2)
 
 
 def test_a_device_that_comes_back_is_waited_for() -> None:
