@@ -38,7 +38,8 @@ class Addresses(BaseModel):
             "EPICS_CA_REPEATER_PORT": str(self.ca_repeater),
             "EPICS_CA_MAX_ARRAY_BYTES": "16000000",
             "EPICS_PVA_AUTO_ADDR_LIST": "NO",
-            "EPICS_PVA_ADDR_LIST": "127.0.0.1",
+            # With the port of each: a stranger on the usual port must not be asked.
+            "EPICS_PVA_ADDR_LIST": pva,
             "EPICS_PVA_NAME_SERVERS": pva,
         }
 
