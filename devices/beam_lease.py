@@ -85,6 +85,8 @@ class BeamLease(GuardChannel):
         self._end.set()
         if self._held is None:
             return
+        # Whoever waits with beam must not go on without it, even after a resume.
+        self._fail_watching(_NOT_RUNNING)
         reason = "stopped" if success else "aborted"
         settling = CAThread(target=self._settle_quietly, args=(reason,), daemon=True)
         settling.start()
@@ -146,12 +148,14 @@ class BeamLease(GuardChannel):
         if end.is_set():
             return
         end.set()
-        sentence = f"{self.name}: the beam was given back: {why}"
+        self._fail_watching(why)
+        self._settle_quietly("lost: " + why)
+
+    def _fail_watching(self, why: str) -> None:
         with self._state_lock:
             watching, self._watching = self._watching, []
         for status in watching:
-            finish(status, LeaseLost(sentence))
-        self._settle_quietly("lost: " + why)
+            finish(status, LeaseLost(f"{self.name}: the beam was given back: {why}"))
 
     def _settle_quietly(self, reason: str) -> None:
         try:

@@ -114,7 +114,9 @@ def test_a_lost_lease_fails_what_waits_and_is_settled(lease: AnsweredLease, caus
 
 def test_stop_settles_at_once_and_may_come_twice(lease: AnsweredLease) -> None:
     assert failure(lease.set(REQUEST)) is None
+    held = lease.trigger()
     lease.stop(success=True)
+    assert isinstance(failure(held), LeaseLost)
     assert not lease.held
     lease.stop()
     assert lease.asked.count("settle") == 1
