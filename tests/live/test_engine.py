@@ -89,6 +89,10 @@ def stream(scan: SyntheticScan, live: Watched, indices: range, lost: set[int]) -
     live.engine.latch(scan.chunk(max(0, indices[-1] - 100), indices[-1] + 1))
 
 
+def streamed(live: Watched) -> int:
+    return live.progress[-1].frames_streamed if live.progress else 0
+
+
 @pytest.mark.parametrize(
     "lost",
     [
@@ -109,7 +113,7 @@ def test_whatever_the_stream_lost_the_file_brings(tmp_path, scan, whole, lost) -
             scan.log_file(writer, block, scan.write_file(block))
             stream(scan, live, range(block.first, block.last), lost)
             if not lost and block.first > 0:
-                live.until(lambda last=block.last: live.progress[-1].frames_streamed == last)
+                live.until(lambda last=block.last: streamed(live) == last)
             scan.log_latches(writer, block.first, block.last)
         live.until(lambda: live.progress[-1:] != [] and live.progress[-1].frames_processed > 100)
         scan.log_stop(writer)
@@ -125,6 +129,7 @@ def test_what_the_stream_lost_is_filled_while_the_scan_goes_on(tmp_path, scan) -
     log = tmp_path / "run.log"
     with AppendLog(log) as writer, watched(log) as live:
         scan.log_start(writer)
+        live.until(lambda: live.state() == "Live")
         lost = set(range(30, 40))
         for block in scan.spec.blocks():
             scan.log_file(writer, block, scan.write_file(block))
@@ -175,6 +180,7 @@ def test_a_camera_that_falls_silent_is_noticed(tmp_path, scan) -> None:
     log = tmp_path / "run.log"
     with AppendLog(log) as writer, watched(log, lost_fraction_max=0.01) as live:
         scan.log_start(writer)
+        live.until(lambda: live.state() == "Live")
         stream(scan, live, range(20), set())
         live.engine.latch(scan.chunk(0, 107), posted_utc_s=2.0)
         live.until(lambda: live.progress[-1:] != [] and live.progress[-1].lost > 30)

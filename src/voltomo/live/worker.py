@@ -156,10 +156,13 @@ def _subscribe_frames(name: str, engine: Engine) -> Any:
     from p4p.client.thread import Context
 
     context = Context("pva", nt=False)
+    connected = threading.Event()
 
     def arrived(value: Any) -> None:
         if isinstance(value, Exception):
+            connected.clear()
             return
+        connected.set()
         sizes = [int(dimension["size"]) for dimension in value["dimension"]]
         stamp = value["dataTimeStamp"]
         engine.offer(
@@ -171,9 +174,9 @@ def _subscribe_frames(name: str, engine: Engine) -> Any:
         )
 
     monitor = context.monitor(
-        name, arrived, request="record[queueSize=64]field()", notify_disconnect=False
+        name, arrived, request="record[queueSize=64]field()", notify_disconnect=True
     )
-    return context, monitor
+    return context, monitor, connected
 
 
 async def _subscribe_chunks(name: str, engine: Engine) -> Any:
@@ -217,6 +220,9 @@ def main() -> None:
     stopping = stop_on_signals(engine.stop)
     thread.start()
     while not stopping.wait(0.5):
+        if not subscription[2].is_set():
+            # Searches grow rare by themselves; a camera that comes back is wanted at once.
+            subscription[0].hurryUp()
         if not thread.is_alive():
             log.error("the engine has ended by an error; the supervisor starts the worker again")
             os._exit(1)
