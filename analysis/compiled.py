@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
-import numba  # pyright: ignore[reportMissingTypeStubs]
+import numba
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

@@ -41,7 +41,7 @@ def sweep_costs(scan: Scan, called_utc_s: float) -> dict[str, Any]:
     to_utc_s = record.latches.utc_minus_trigger_s
     first_utc_s = float(rows.time_s.min()) + to_utc_s
     openings = [o for o in record.openings if o.purpose == block.name]
-    open_s = sum(opening.closed_utc_s - opening.opened_utc_s for opening in openings)
+    open_s = sum(opening.open_s for opening in openings)
     useful_s = int(rows.valid.sum()) * block.period_s
     return {
         "start_to_first_frame_s": round(first_utc_s - called_utc_s, 2),

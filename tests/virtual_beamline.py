@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from voltomo.cli.supervisor import Supervisor
 from voltomo.cli.up import make_supervisor
@@ -24,6 +27,14 @@ from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.world import World
 
 PERIOD_S = 0.036
+
+
+def stored(path: Path, name: str) -> NDArray[Any]:
+    """A data set of an HDF5 file, whole."""
+    with h5py.File(path, "r") as file:
+        found = file[name]
+        assert isinstance(found, h5py.Dataset)
+        return np.asarray(found[...])
 
 
 def beamline_file() -> BeamlineFile:

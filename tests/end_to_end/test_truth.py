@@ -1,10 +1,9 @@
 """A whole scan against the world's own record: angle, time, shutter and dose, frame by frame."""
 
-import h5py
 import numpy as np
 import pytest
 
-from tests.virtual_beamline import VirtualBeamline, scan_file
+from tests.virtual_beamline import VirtualBeamline, scan_file, stored
 from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
 from voltomo.dose.materials import material
 from voltomo.model.frame_table import Outcome
@@ -77,9 +76,8 @@ def test_lost_and_missed_frames_are_listed_and_shift_nothing(beamline: VirtualBe
         assert abs(table.angle_deg[row] - angle[table.index[row]]) < 0.05 * step
 
     nexus = beamline.folder.exports / f"{scan.record.uid[:8]}.nxs"
-    with h5py.File(nexus, "r") as file:
-        detector = file["entry/instrument/detector"]
-        assert np.count_nonzero(detector["image_key"][:] == 0) == 120 - 7
-        assert detector["data"].shape[0] == detector["image_key"].shape[0]
+    image_key = stored(nexus, "entry/instrument/detector/image_key")
+    assert np.count_nonzero(image_key == 0) == 120 - 7
+    assert stored(nexus, "entry/instrument/detector/data").shape[0] == image_key.size
     live = beamline.live(scan)
     assert live["verdicts"]["lost_frames"]["value"] == 7

@@ -48,9 +48,7 @@ def delivered(triggers: Triggers, jitter_s: float = 2e-4, first_id: int = 7) -> 
 
 
 def keep(frames: Frames, places: np.ndarray) -> Frames:
-    return Frames(
-        frames.time_s[places], frames.unique_id[places], frames.source[places]
-    )
+    return Frames(frames.time_s[places], frames.unique_id[places], frames.source[places])
 
 
 def joined(triggers: Triggers, frames: Frames) -> FrameTable:
@@ -65,9 +63,7 @@ def joined(triggers: Triggers, frames: Frames) -> FrameTable:
     order=st.randoms(use_true_random=False),
     first_id=st.sampled_from([0, 7, 2**31 - 40, 2**32 - 30]),
 )
-def test_remaining_frames_keep_their_trigger(
-    lost, missed, repeated, order, first_id
-) -> None:
+def test_remaining_frames_keep_their_trigger(lost, missed, repeated, order, first_id) -> None:
     triggers = fired()
     seen = np.array([i for i in range(112) if i not in missed])
     frames = keep(delivered(triggers), seen)
@@ -90,9 +86,7 @@ def test_remaining_frames_keep_their_trigger(
     assert set(table.duplicates.tolist()) == repeated - set(gone)
 
 
-@pytest.mark.parametrize(
-    "gone", [[12], [111], [12, 13, 14], [40, 41, 42, 43], [20, 50, 90]]
-)
+@pytest.mark.parametrize("gone", [[12], [111], [12, 13, 14], [40, 41, 42, 43], [20, 50, 90]])
 def test_lost_after_numbering_is_told_from_missed_by_the_camera(
     gone: list[int],
 ) -> None:
@@ -152,9 +146,7 @@ def test_an_index_latched_twice_is_refused() -> None:
 
 def test_a_scan_without_any_frame_has_every_trigger_missing() -> None:
     triggers = fired()
-    nothing = Frames(
-        np.empty(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    )
+    nothing = Frames(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
     table = join(triggers, nothing, CAMERA, 0.01)
     assert table.missing.size == 112
     assert np.all(table.outcome == Outcome.MISSING)

@@ -48,12 +48,7 @@ def test_a_torn_last_line_is_set_aside_and_said(tmp_path) -> None:
     with AppendLog(path) as log:
         log.append("c", 3)
     assert [entry.kind for entry in read_log(path)] == ["a", "torn", "c"]
-    assert (
-        (tmp_path / "run.log.torn")
-        .read_bytes()
-        .strip()
-        .startswith(whole.splitlines()[1][:8])
-    )
+    assert (tmp_path / "run.log.torn").read_bytes().strip().startswith(whole.splitlines()[1][:8])
 
 
 @pytest.mark.parametrize("damage", ["edit", "drop"])
@@ -94,10 +89,9 @@ def test_a_killed_writer_leaves_every_returned_entry(tmp_path) -> None:
         "for n in range(10**6):\n"
         "    log.append('n', n); sys.stdout.write(f'{n}\\n'); sys.stdout.flush()\n"
     )
-    writer = subprocess.Popen(
-        [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE
-    )
+    writer = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
     assert writer.stdout is not None
+    last = 0
     for _ in range(50):
         last = int(writer.stdout.readline())
     os.kill(writer.pid, signal.SIGKILL)

@@ -79,7 +79,9 @@ def test_what_a_killed_writer_left_is_salvaged(tmp_path: Path) -> None:
     salvaged = salvage(path, clean)
     assert salvaged >= count
     with h5py.File(clean, "r") as file:
-        assert file["/entry/data/data"].shape == (salvaged, 32, 48)
+        frames = file["/entry/data/data"]
+        assert isinstance(frames, h5py.Dataset)
+        assert frames.shape == (salvaged, 32, 48)
     with FrameFile(clean, swmr=False) as reader:
         assert reader.unique_id.tolist() == list(range(salvaged))
         assert (reader.frames(0, salvaged) == np.arange(salvaged)[:, None, None]).all()

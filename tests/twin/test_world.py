@@ -22,9 +22,7 @@ def test_a_trajectory_is_evaluated_at_any_time(tmp_path) -> None:
         ]
     )
     rotation._state["beat_s"] = now + 10
-    values = rotation.at(
-        np.array([now - 1, now, now + 0.5, now + 1.5, now + 3, now + 9])
-    )
+    values = rotation.at(np.array([now - 1, now, now + 0.5, now + 1.5, now + 3, now + 9]))
     assert np.isnan(values[0])
     assert np.allclose(values[1:], [0, 1.25, 10, 20, 20])
     assert rotation.velocity(now + 1.5) == pytest.approx(10)
@@ -84,9 +82,7 @@ def test_other_processes_see_the_same_world(tmp_path) -> None:
 
 
 def test_clocks_differ_as_the_world_was_told(tmp_path) -> None:
-    world = World.create(
-        tmp_path / "w", seed=1, camera_offset_s=-10.0, camera_skew=1e-4
-    )
+    world = World.create(tmp_path / "w", seed=1, camera_offset_s=-10.0, camera_skew=1e-4)
     assert world.camera_clock_s(100.0) == pytest.approx(world.utc_s(100.0) - 10 + 0.01)
 
 

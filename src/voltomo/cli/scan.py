@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from voltomo.profiles.session import Session
 
 _LIVE_S = 60.0
+_SLICE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -120,22 +121,24 @@ def keep_live_result(session: Session, done: ScanDone, patience_s: float = _LIVE
     from voltomo.live.observer import SliceObserver
 
     live = session.live
-    if not live.state.connected:
-        typer.echo("the live worker is away; slice and verdicts are left to the files")
-        return
     deadline = time.monotonic() + patience_s
+
+    def complete() -> bool:
+        there = live.state.connected and live.scan_uid.connected
+        return bool(there and live.scan_uid.get() == done.uid and live.state.get() == "Done")
+
     with SliceObserver(session.folder.addresses()) as observer:
-        while time.monotonic() < deadline:
-            if live.scan_uid.get() == done.uid and live.state.get() == "Done":
-                break
+        while not complete():
+            if time.monotonic() > deadline:
+                typer.echo("the live slice was not complete in time; the files hold all frames")
+                return
             time.sleep(0.1)
         verdicts = {name: v.model_dump() for name, v in live.verdicts(done.uid).items()}
-        time.sleep(0.3)
-        latest = observer.latest
+        latest = observer.wait_for(done.uid, 0, _SLICE_S)
     base = session.folder.exports / done.uid[:8]
     result = {"uid": done.uid, "verdicts": verdicts, **live.progress()}
     write_json(base.with_suffix(".live.json"), json.loads(json.dumps(result, default=float)))
-    if latest is not None and latest.scan_uid == done.uid:
+    if latest is not None:
         np.savez(
             base.with_suffix(".slice.npz"),
             image=latest.image,

@@ -72,9 +72,7 @@ class Triggers:
         order = np.argsort(index, kind="stable")
         index, time_s, angle_deg = index[order], time_s[order], angle_deg[order]
         if np.any(np.diff(index) == 0):
-            raise ValueError(
-                "a trigger index was latched twice; the trigger source must be reset"
-            )
+            raise ValueError("a trigger index was latched twice; the trigger source must be reset")
         number = np.full(index.shape, -1, dtype=np.int64)
         period_s = np.zeros(index.shape)
         for position, block in enumerate(blocks):
@@ -164,9 +162,7 @@ class FrameTable:
         return replace(self, **rows)
 
 
-def join(
-    triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float
-) -> FrameTable:
+def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float) -> FrameTable:
     """Give every trigger its outcome.
 
     Parameters
@@ -287,15 +283,11 @@ def track_clock(
         on its own.
     """
     clock = _prime(triggers, frames, priming)
-    edges = triggers.time_s[
-        (triggers.index >= priming.first) & (triggers.index < priming.last)
-    ]
+    edges = triggers.time_s[(triggers.index >= priming.first) & (triggers.index < priming.last)]
     start, reach = float(edges[0]), float(edges[-1] - edges[0])
     for _ in range(attempts):
         reach *= 2
-        table = join(
-            triggers, _until(frames, clock, start + reach), clock, exposure_s=0.0
-        )
+        table = join(triggers, _until(frames, clock, start + reach), clock, exposure_s=0.0)
         places = {int(handle): at for at, handle in enumerate(frames.source)}
         rows = np.flatnonzero(table.valid)
         stamps = frames.time_s[[places[int(handle)] for handle in table.source[rows]]]
@@ -312,9 +304,7 @@ def _until(frames: Frames, clock: ClockMap, end_s: float) -> Frames:
 
 def _prime(triggers: Triggers, frames: Frames, priming: Block) -> ClockMap:
     """Pair the priming pulses with the first frames, and refuse if they do not fit."""
-    pulses = triggers.time_s[
-        (triggers.index >= priming.first) & (triggers.index < priming.last)
-    ]
+    pulses = triggers.time_s[(triggers.index >= priming.first) & (triggers.index < priming.last)]
     fresh, _ = _first_deliveries(frames)
     stamps = frames.time_s[fresh][: pulses.size]
     expected = f"{priming.count} priming frames, {priming.period_s:g} s apart,"

@@ -21,6 +21,8 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.twin import world_layout as layout
+
 GRACE_S = 0.2
 """A channel without a heartbeat for this long stands still; gate and shutter are closed."""
 
@@ -43,48 +45,7 @@ _CLOSE_WHEN_DEAD = frozenset({"gate", "shutter"})
 _SEGMENTS = 8192
 _EDGES = 262_144
 _FAULTS = 256
-
-_HEADER = np.dtype(
-    [
-        ("magic", "S8"),
-        ("seed", "<i8"),
-        ("monotonic_s", "<f8"),
-        ("utc_s", "<f8"),
-        ("skipped_s", "<f8"),
-        ("trigger_offset_s", "<f8"),
-        ("trigger_skew", "<f8"),
-        ("camera_offset_s", "<f8"),
-        ("camera_skew", "<f8"),
-        ("camera_jitter_s", "<f8"),
-    ]
-)
-_SEGMENT = np.dtype([("t0", "<f8"), ("t1", "<f8"), ("x0", "<f8"), ("v0", "<f8"), ("a", "<f8")])
-_CHANNEL = np.dtype([("version", "<i8"), ("count", "<i8"), ("beat_s", "<f8")])
-_EDGE = np.dtype(
-    [("index", "<i8"), ("time_s", "<f8"), ("angle_deg", "<f8"), ("latched_deg", "<f8")]
-)
-_FRAME = np.dtype(
-    [
-        ("index", "<i8"),
-        ("unique_id", "<i8"),
-        ("start_s", "<f8"),
-        ("end_s", "<f8"),
-        ("angle_deg", "<f8"),
-        ("open_part", "<f8"),
-        ("fluence_per_cm2", "<f8"),
-        ("fate", "<i8"),
-    ]
-)
-_COUNT = np.dtype([("count", "<i8")])
-_FAULT = np.dtype(
-    [
-        ("kind", "S32"),
-        ("first", "<i8"),
-        ("last", "<i8"),
-        ("value", "<f8"),
-        ("at_s", "<f8"),
-    ]
-)
+_TABLES = ((layout.EDGE, _EDGES), (layout.FRAME, _EDGES), (layout.FAULT, _FAULTS))
 
 FaultKind = Literal[
     "lose_after_numbering",
@@ -217,31 +178,6 @@ class Channel:
         return value, speed
 
 
-class _Table:
-    """An append-only ring of records with one writer."""
-
-    def __init__(self, count: Any, rows: Any) -> None:
-        self._count = count
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return int(self._count["count"][0])
-
-    def append(self, **values: Any) -> None:
-        """Add one record."""
-        number = len(self)
-        row = self._rows[number % self._rows.shape[0] : number % self._rows.shape[0] + 1]
-        for name, value in values.items():
-            row[name] = value
-        self._count["count"] = number + 1
-
-    def since(self, number: int) -> NDArray[Any]:
-        """Records from this running number on, as far as the ring still holds them."""
-        count = len(self)
-        first = max(number, count - self._rows.shape[0], 0)
-        return cast("NDArray[Any]", self._rows[np.arange(first, count) % self._rows.shape[0]])
-
-
 class World:
     """The mapped file; `create` makes it, `open` joins it.
 
@@ -257,22 +193,23 @@ class World:
     def __init__(self, path: Path) -> None:
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), 0)
-        self._header = np.frombuffer(self._map, _HEADER, 1)[0:1]
+        self._header = np.frombuffer(self._map, layout.HEADER, 1)[0:1]
         if self._header["magic"][0] != b"voltomo1":
             raise ValueError(f"{path} is no world of this version; start the twin anew")
         offset = 4096
-        self._states = np.frombuffer(self._map, _CHANNEL, len(CHANNELS), offset)
+        self._states = np.frombuffer(self._map, layout.CHANNEL, len(CHANNELS), offset)
         offset += 4096
-        rows = np.frombuffer(self._map, _SEGMENT, len(CHANNELS) * _SEGMENTS, offset)
+        rows = np.frombuffer(self._map, layout.SEGMENT, len(CHANNELS) * _SEGMENTS, offset)
         offset += rows.nbytes
         self._segments = rows.reshape(len(CHANNELS), _SEGMENTS)
-        counts = np.frombuffer(self._map, _COUNT, 3, offset)
+        counts = np.frombuffer(self._map, layout.COUNT, 3, offset)
         offset += 4096
-        self.edges = _Table(counts[0:1], np.frombuffer(self._map, _EDGE, _EDGES, offset))
-        offset += _EDGE.itemsize * _EDGES
-        self.frames = _Table(counts[1:2], np.frombuffer(self._map, _FRAME, _EDGES, offset))
-        offset += _FRAME.itemsize * _EDGES
-        self._faults = _Table(counts[2:3], np.frombuffer(self._map, _FAULT, _FAULTS, offset))
+        tables: list[layout.Table] = []
+        for place, (kind, count) in enumerate(_TABLES):
+            rows = np.frombuffer(self._map, kind, count, offset)
+            tables.append(layout.Table(counts[place : place + 1], rows))
+            offset += rows.nbytes
+        self.edges, self.frames, self._faults = tables
 
     @classmethod
     def create(
@@ -299,13 +236,15 @@ class World:
         camera_jitter_s : float
             Scatter of the camera's stamps.
         """
-        size = 4096 + 4096 + _SEGMENT.itemsize * len(CHANNELS) * _SEGMENTS + 4096
-        size += (_EDGE.itemsize + _FRAME.itemsize) * _EDGES + _FAULT.itemsize * _FAULTS
+        size = 4096 + 4096 + layout.SEGMENT.itemsize * len(CHANNELS) * _SEGMENTS + 4096
+        size += (
+            layout.EDGE.itemsize + layout.FRAME.itemsize
+        ) * _EDGES + layout.FAULT.itemsize * _FAULTS
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             file.truncate(size)
         with path.open("r+b") as file:
-            header = np.zeros(1, _HEADER)
+            header = np.zeros(1, layout.HEADER)
             header[0] = (
                 b"voltomo1",
                 seed,
@@ -368,7 +307,7 @@ class World:
         if name not in CHANNELS:
             raise KeyError(f"the world has no channel {name!r}; it has {', '.join(CHANNELS)}")
         number = CHANNELS.index(name)
-        return Channel(self, name, _Row(self._states, number), self._segments[number])
+        return Channel(self, name, layout.Row(self._states, number), self._segments[number])
 
     def inject(self, fault: Fault) -> None:
         """Let something go wrong."""
@@ -382,7 +321,7 @@ class World:
 
     def heal(self) -> None:
         """Take all faults away."""
-        self._faults._count["count"] = 0
+        self._faults.clear()
 
     def faults(self, kind: FaultKind) -> list[Fault]:
         """Faults of a kind, oldest first."""
@@ -407,17 +346,3 @@ class World:
             fault.at_s <= now_s and (index is None or fault.first <= index < fault.last)
             for fault in self.faults(kind)
         )
-
-
-class _Row:
-    """One row of a structured array, read and written in place."""
-
-    def __init__(self, array: Any, number: int) -> None:
-        self._array = array
-        self._number = number
-
-    def __getitem__(self, name: str) -> Any:
-        return self._array[name][self._number]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self._array[name][self._number] = value
