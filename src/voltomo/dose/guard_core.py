@@ -15,6 +15,7 @@ from voltomo.dose.beam_account import BeamAccount, DosePerFluence
 from voltomo.dose.guard_settings import GuardSettings
 from voltomo.dose.guard_words import Action, Answer, HeldLease, Log, SetGate, ShutterState
 from voltomo.dose.lease import LeaseRequest, Settlement
+from voltomo.dose.lease_rules import unaffordable, unknown_sample, why_lost
 from voltomo.dose.ledger import Ledger
 
 __all__ = ["GuardCore"]
@@ -202,7 +203,7 @@ class GuardCore:
     def ask_status(self, command_id: str, sample: str, now_s: float) -> None:
         """Somebody asks for a sample's account."""
         if self.settings.sample(sample) is None:
-            self._answer(command_id, error=self._unknown(sample))
+            self._answer(command_id, error=unknown_sample(self.account, sample))
             return
         self._answer(command_id, **self.status(sample, now_s))
 
@@ -310,57 +311,10 @@ class GuardCore:
         self.account.top_up(now_s)
         self.account.split_if_long(now_s)
         if lease is not None and lease.ending is None:
-            lost = self._lost(lease, now_s)
+            lost = why_lost(self.account, lease, now_s)
             if lost:
                 self._lose(lost, now_s)
         self._finish_when_closed(now_s)
-
-    def _lost(self, lease: HeldLease, now_s: float) -> str:
-        """Why a lease must end now; empty while it may go on."""
-        request = lease.request
-        if now_s - lease.renewed_s > self.settings.stale_s:
-            return (
-                f"the lease was not renewed for {self.settings.stale_s:g} s: its holder is dead, "
-                "stopped or held up"
-            )
-        sample = self.settings.sample(lease.sample)
-        if request is None or sample is None or self.account.beam is None:
-            return ""
-        late = self._trigger_late(lease, request, now_s)
-        return late or self.account.budget(sample, now_s).spent() or self._over(lease, now_s)
-
-    def _trigger_late(self, lease: HeldLease, request: LeaseRequest, now_s: float) -> str:
-        deadline_s = request.trigger_deadline_s
-        if deadline_s is None:
-            return ""
-        opened_s, rise_s = self.account.opened_s, lease.last_rise_s
-        if rise_s is not None and rise_s >= opened_s:
-            since_s = now_s - rise_s
-        else:
-            since_s = now_s - opened_s
-            deadline_s = max(deadline_s, self.settings.first_trigger_s)
-        if since_s <= deadline_s:
-            return ""
-        return (
-            f"no trigger came for {since_s:.2f} s with the beam open (at most {deadline_s:g} s "
-            "expected): the stage stands, or the trigger source has stopped"
-        )
-
-    def _over(self, lease: HeldLease, now_s: float) -> str:
-        """Whether a lease used more than it asked for."""
-        booked = self.account.ledger.open_leases[lease.lease_id]
-        running, request = self.account.running(now_s), lease.request
-        if running is None or request is None:
-            return ""
-        # A tenth of leeway, and half a second: margins are counted for every opening.
-        most_s = 1.1 * request.seconds + 0.5
-        if booked.open_s + running.open_s > most_s:
-            return f"the {request.seconds:.4g} s of open beam that it asked for are used up"
-        if request.dose_Gy is not None and not self.account.stamp:
-            most_Gy = 1.1 * request.dose_Gy + 0.5 * self.account.rate_Gy_s(lease.sample, now_s)
-            if booked.charged_Gy + running.dose_Gy > most_Gy:
-                return f"the {request.dose_Gy:.4g} Gy that it asked for are used up"
-        return ""
 
     # ---- inside
 
@@ -375,27 +329,9 @@ class GuardCore:
             return "the shutter reads a fault; see to it first"
         if self._is_open():
             return "the shutter is open without a lease; close it by hand first"
-        sample = self.settings.sample(request.sample)
-        if sample is None:
-            return self._unknown(request.sample)
-        try:
-            self.account.dose_per_fluence_Gy_cm2(sample.name)
-        except LookupError as error:
-            return f"the dose of '{sample.name}' cannot be computed: {error.args[0]}"
         if request.trigger_deadline_s is not None and self._count is None:
             return "the trigger source is not connected; see that its controller runs"
-        budget = self.account.budget(sample, now_s)
-        if self.account.stamp:
-            return ""
-        refusal = budget.refusal(request.seconds, request.dose_Gy, request.purpose)
-        doubt = self.account.flux.doubt(now_s)
-        if refusal and doubt:
-            refusal += f" ({doubt}; the declared upper bound of the flux counts)"
-        return refusal
-
-    def _unknown(self, sample: str) -> str:
-        known = ", ".join(f"'{s.name}'" for s in self.settings.samples) or "none"
-        return f"no sample '{sample}' is known to the guard (known: {known})"
+        return unaffordable(self.account, request, now_s)
 
     def _lose(self, reason: str, now_s: float) -> None:
         if self.lease is None:

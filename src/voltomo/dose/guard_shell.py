@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Coroutine
 from typing import Any
 
 from pydantic import ValidationError
@@ -40,6 +41,10 @@ class SteadyUtc:
         """Seconds since 1970-01-01."""
         return time.monotonic() + self._offset_s
 
+    def of_stamp(self, stamp_s: float) -> float:
+        """Time of a stamp by the wall clock, wherever that clock stands now; never the future."""
+        return min(stamp_s - time.time(), 0.0) + self.now_s()
+
 
 class GuardShell:
     """Feeds the core with events and does what it decides.
@@ -58,7 +63,7 @@ class GuardShell:
         self._clock = SteadyUtc()
         self._prefix = core.settings.prefix
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._enabled = False
         self._counter = 0
         self._next_beat_s = 0.0
@@ -160,7 +165,7 @@ class GuardShell:
     def _taking(self, take: Any) -> Any:
         async def arrived(value: Any) -> None:
             there = bool(getattr(value, "ok", False))
-            at_s = float(value.timestamp) if there else self._clock.now_s()
+            at_s = self._clock.of_stamp(float(value.timestamp)) if there else self._clock.now_s()
             take(float(value) if there else None, at_s)
             await self._after_event()
 
@@ -196,17 +201,29 @@ class GuardShell:
         """Do the core's actions in order, then write the enable counter if it must change."""
         for action in self._core.take():
             if isinstance(action, Log):
-                self._log.append(action.kind, action.data, utc_s=self._clock.now_s())
+                self._write(action)
             elif isinstance(action, Answer):
                 future = self._answers.get(action.data["id"])
                 if future is not None and not future.done():
                     future.set_result(action.data)
             else:
-                task = asyncio.get_running_loop().create_task(self._set_gate(action))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._spawn(self._set_gate(action))
         if self._core.enable != self._enabled:
-            await self._write_enable()
+            self._write_enable()
+
+    def _write(self, entry: Log) -> None:
+        try:
+            self._log.append(entry.kind, entry.data, utc_s=self._clock.now_s())
+        except (OSError, ValueError) as error:
+            # The reservation comes before the beam: without it the lease ends unarmed.
+            log.error("the exposure log cannot be written: %s", error)
+            self._core.log_failed(str(error), self._clock.now_s())
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Let Channel Access wait for itself: the loop that ticks must not."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _set_gate(self, action: SetGate) -> None:
         import aioca
@@ -222,16 +239,16 @@ class GuardShell:
         self._core.gate_set(action.lease_id, bool(result.ok), self._clock.now_s())
         await self._after_event()
 
-    async def _write_enable(self) -> None:
+    def _write_enable(self) -> None:
         """The heartbeat of an open shutter, or 0 at once."""
         import aioca
 
         self._enabled = self._core.enable
         self._counter = self._counter % 1_000_000 + 1
         value = self._counter if self._enabled else 0
-        await aioca.caput(
-            f"{self._prefix}Shutter:Enable", value, wait=False, timeout=_GATE_S, throw=False
-        )
+        # A put that waits for a connection longer than a beat is out of date.
+        pv = f"{self._prefix}Shutter:Enable"
+        self._spawn(aioca.caput(pv, value, wait=False, timeout=2 * _BEAT_S, throw=False))
 
     async def run(self) -> None:
         """Tick until `shut_down`; an exception ends the process, and with it the beam."""
@@ -244,7 +261,7 @@ class GuardShell:
             if now_s >= self._next_beat_s:
                 self._next_beat_s = now_s + _BEAT_S
                 if self._core.enable:
-                    await self._write_enable()
+                    self._write_enable()
                 if self.records is not None:
                     self.records.beat()
             if now_s >= self._next_show_s:
@@ -259,6 +276,7 @@ class GuardShell:
         end_s = self._clock.now_s() + 0.5
         while self._core.lease is not None and self._clock.now_s() < end_s:
             await asyncio.sleep(_HURRIED_S)
+        self._write(Log("stop", {"lease_open": self._core.lease is not None}))
         self._stopping = True
 
     def _show(self, now_s: float) -> None:

@@ -1,0 +1,84 @@
+"""What a sample's account says to a lease: whether to give one, and when one must end."""
+
+from __future__ import annotations
+
+from voltomo.dose.beam_account import BeamAccount
+from voltomo.dose.guard_words import HeldLease
+from voltomo.dose.lease import LeaseRequest
+
+__all__ = ["unaffordable", "unknown_sample", "why_lost"]
+
+
+def unknown_sample(account: BeamAccount, sample: str) -> str:
+    """A sentence on a sample that the guard does not know."""
+    known = ", ".join(f"'{s.name}'" for s in account.settings.samples) or "none"
+    return f"no sample '{sample}' is known to the guard (known: {known})"
+
+
+def unaffordable(account: BeamAccount, request: LeaseRequest, now_s: float) -> str:
+    """Why a sample cannot pay for a request, and what would fit; empty where it can."""
+    sample = account.settings.sample(request.sample)
+    if sample is None:
+        return unknown_sample(account, request.sample)
+    try:
+        account.dose_per_fluence_Gy_cm2(sample.name)
+    except LookupError as error:
+        return f"the dose of '{sample.name}' cannot be computed: {error.args[0]}"
+    if account.stamp:
+        return ""
+    budget = account.budget(sample, now_s)
+    refusal = budget.refusal(request.seconds, request.dose_Gy, request.purpose)
+    doubt = account.flux.doubt(now_s)
+    if refusal and doubt:
+        refusal += f" ({doubt}; the declared upper bound of the flux counts)"
+    return refusal
+
+
+def why_lost(account: BeamAccount, lease: HeldLease, now_s: float) -> str:
+    """Why a lease must end now; empty while it may go on."""
+    settings = account.settings
+    if now_s - lease.renewed_s > settings.stale_s:
+        return (
+            f"the lease was not renewed for {settings.stale_s:g} s: its holder is dead, stopped "
+            "or held up"
+        )
+    sample = settings.sample(lease.sample)
+    if lease.request is None or sample is None or account.beam is None:
+        return ""
+    late = _trigger_late(account, lease, lease.request, now_s)
+    return late or account.budget(sample, now_s).spent() or _over(account, lease, now_s)
+
+
+def _trigger_late(
+    account: BeamAccount, lease: HeldLease, request: LeaseRequest, now_s: float
+) -> str:
+    deadline_s, rise_s = request.trigger_deadline_s, lease.last_rise_s
+    if deadline_s is None:
+        return ""
+    if rise_s is not None and rise_s >= account.opened_s:
+        since_s = now_s - rise_s
+    else:
+        since_s = now_s - account.opened_s
+        deadline_s = max(deadline_s, account.settings.first_trigger_s)
+    if since_s <= deadline_s:
+        return ""
+    return (
+        f"no trigger came for {since_s:.2f} s with the beam open (at most {deadline_s:g} s "
+        "expected): the stage stands, or the trigger source has stopped"
+    )
+
+
+def _over(account: BeamAccount, lease: HeldLease, now_s: float) -> str:
+    """Whether a lease used more than it asked for."""
+    booked = account.ledger.open_leases[lease.lease_id]
+    running, request = account.running(now_s), lease.request
+    if running is None or request is None:
+        return ""
+    # A tenth of leeway, and half a second: margins are counted for every opening.
+    if booked.open_s + running.open_s > 1.1 * request.seconds + 0.5:
+        return f"the {request.seconds:.4g} s of open beam that it asked for are used up"
+    if request.dose_Gy is not None and not account.stamp:
+        most_Gy = 1.1 * request.dose_Gy + 0.5 * account.rate_Gy_s(lease.sample, now_s)
+        if booked.charged_Gy + running.dose_Gy > most_Gy:
+            return f"the {request.dose_Gy:.4g} Gy that it asked for are used up"
+    return ""
