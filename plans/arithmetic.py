@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from voltomo.model.scan_spec import Block, ScanSpec
 
-GATE_MARGIN_S = 0.003
+GATE_MARGIN_S = 0.01
 """The shutter is open this much before the first exposure begins."""
 
 TAIL_MARGIN_S = 0.001

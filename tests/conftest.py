@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from voltomo.cli.repeater import Repeater
 from voltomo.cli.services import CHANNEL_ACCESS, PV_ACCESS
 from voltomo.runtime.launch import give_addresses
 from voltomo.runtime.ports import lock_ports
@@ -19,6 +20,10 @@ for name in [name for name in os.environ if name.startswith(("EPICS_", "VOLTOMO_
     del os.environ[name]
 PORTS = lock_ports("tests")
 os.environ.update(give_addresses(PORTS, CHANNEL_ACCESS, PV_ACCESS).client_environment())
+# libca in this process needs a repeater before the beamline's own is up, on a port of its own.
+OWN = lock_ports("the tests' own repeater")
+REPEATER = Repeater(OWN.first)
+os.environ["EPICS_CA_REPEATER_PORT"] = str(OWN.first)
 os.environ["MPLBACKEND"] = "Agg"
 
 # Behaviour is asserted, never speed; a run that decides about a merge draws the same examples.

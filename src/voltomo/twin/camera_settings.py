@@ -49,7 +49,7 @@ class CameraSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rows: int = Field(default=256, ge=8, le=8192)
+    rows: int = Field(default=256, ge=1, le=8192)
     columns: int = Field(default=256, ge=8, le=8192)
     pixel_um: float = Field(default=2.5, gt=0)
     axis_column: float | None = None
