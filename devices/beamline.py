@@ -18,11 +18,12 @@ from voltomo.devices.connections import ConnectionWatch
 from voltomo.devices.shutter import Shutter
 from voltomo.devices.stages import RotationStage, SampleStage
 from voltomo.devices.trigger_box import TriggerBox
+from voltomo.model.sentence import SentenceError
 
 _SHOWN = 8
 
 
-class BeamlineIncomplete(Exception):
+class BeamlineIncomplete(SentenceError):
     """PVs of the beamline do not answer; the message lists them."""
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from voltomo.model.sentence import SentenceError
 
-class ScanRefused(Exception):
+
+class ScanRefused(SentenceError):
     """The scan cannot be run as asked; no beam was used."""
 
 
-class ScanFailed(Exception):
+class ScanFailed(SentenceError):
     """The scan was ended; the message says by what, and what was made safe."""
 
 
