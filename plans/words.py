@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from bluesky.utils import FailedPause, RunEngineControlException
 from voltomo.model.sentence import SentenceError
+
+INTERRUPTIONS = (RunEngineControlException, FailedPause)
+"""What the engine throws into a plan that a person stops, aborts, or pauses where it cannot."""
+
+CLOSED = "Closed"
+"""What a closed shutter reads."""
 
 
 class ScanRefused(SentenceError):
