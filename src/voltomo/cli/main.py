@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -132,8 +131,9 @@ def warmup() -> None:
 def main() -> None:
     """Entry point: errors that a person can act on are shown as sentences, not as tracebacks."""
     from voltomo.cli.errors import sentences
+    from voltomo.cli.logs import log_to_terminal
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_to_terminal()
     with sentences():
         app()
 
