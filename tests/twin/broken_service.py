@@ -38,5 +38,5 @@ if __name__ == "__main__":
         Hdf5Stream.append = no_append  # type: ignore[method-assign]
         raise SystemExit(main(WriterIoc))
     source = NoFrames() if broken == "frames" else FramesThatCannotBeSent()
-    camera_ioc.make_source = lambda settings: source  # type: ignore[assignment]
+    camera_ioc.make_source = lambda settings: source
     raise SystemExit(main(camera_ioc.CameraIoc))
