@@ -233,10 +233,12 @@ def test_the_websocket_brings_values_and_slice(station: Station) -> None:
     assert values["scan_uid"] == station.scan.uid
     assert values["triggers"] == station.scan.spec.triggers
     assert values["exit_status"] == "success"
-    width, height, _, low, high, frames = struct.unpack_from("<HHiffI", picture)
+    width, height, _, low, high, frames, row = struct.unpack_from("<HHiffIi", picture)
     assert (width, height) == (64, 64)
-    assert len(picture) == 20 + 64 * 64
-    assert frames == 90
+    assert len(picture) == 24 + 64 * 64
+    assert (frames, row) == (90, 2)
+    assert values["scanned"] == station.scan.spec.sample
+    assert (values["views"], values["pixel_um"]) == (90, 1.0)
     assert low < 0.01 < high
 
 
