@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import itertools
 import json
@@ -105,8 +106,9 @@ class Browser:
             stderr=subprocess.DEVNULL,
         )
         self._numbers = itertools.count(1)
+        self._resources = contextlib.ExitStack()
         try:
-            self._socket = self._connect()
+            self._socket = self._resources.enter_context(self._connect())
         except BaseException:
             self.close()
             raise
@@ -149,6 +151,7 @@ class Browser:
 
     def close(self) -> None:
         """End the browser and forget its profile."""
+        self._resources.close()
         self._process.terminate()
         try:
             self._process.wait(10)
