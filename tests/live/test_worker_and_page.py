@@ -261,8 +261,7 @@ def test_a_browser_shows_it(station: Station, width: int) -> None:
         assert text("progress-text").endswith("complete")
         assert text("bar-text") == "10 µm"
         assert re.fullmatch(
-            r"Detector row 2, 90 of 90 views, up to trigger 106\. "
-            r"Grey: attenuation −?\d+ to \d+ 1/cm\.",
+            r"Detector row 2; 90 of 90 views; attenuation −?\d+ to \d+ cm⁻¹",
             text("caption"),
         )
         assert text("dose-text") == text("reason") == "" or text("guard") == "does not answer"

@@ -75,7 +75,7 @@ def test_whole_scan(folder, tmp_path):
     assert "Row 6 &lt;live&gt;" in page
     assert "0.99 &amp; more" in page
     assert "snr &lt;1&gt;" in page
-    assert re.search(r"Grey: attenuation from 0 to \S+ 1/cm", page)
+    assert re.search(r"Grey: attenuation from 0 to \S+\scm⁻¹", page)
     assert re.search(r"best estimate is [\d.]+ Gy; [\d.]+ Gy of it were wasted", page)
     assert "lost behind the camera" in page
     assert "the camera did not see the trigger" in page

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +51,7 @@ def run_scan(file: Path, run_folder: Path | None, *, quiet: bool) -> None:
             f"{', '.join(known)}; nothing was started"
         )
     spec = written.spec(beamline)
-    with open_session(folder, beamline) as session:
+    with open_session(folder, beamline) as session, _engine_log(folder.root / "session.log"):
         for uid in session.closed:
             typer.echo(f"the run {uid[:8]} of a session that died was closed as failed")
         done = perform(session, spec, quiet=quiet)
@@ -97,13 +100,30 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
         error = _sentence(failed)
     except Exception as failed:  # noqa: BLE001
         # Whatever ended the scan is shown to the person; the run log has the rest.
-        error = f"{type(failed).__name__}: {failed}"
+        ours = type(failed).__module__.startswith("voltomo.")
+        error = str(failed) if ours else f"{type(failed).__name__}: {failed}"
     finally:
         session.RE.unsubscribe(token)
         engine.waiting_hook = None
     if not started:
         raise Refused(error or "the scan did not begin")
     return ScanDone(started[0], stopped[0]["exit_status"] if stopped else "fail", error)
+
+
+@contextlib.contextmanager
+def _engine_log(path: Path) -> Iterator[None]:
+    """Keep the engine's tracebacks in a file: the person on shift gets the sentence."""
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    engine = logging.getLogger("bluesky")
+    engine.addHandler(handler)
+    engine.propagate = False
+    try:
+        yield
+    finally:
+        engine.propagate = True
+        engine.removeHandler(handler)
+        handler.close()
 
 
 def _sentence(failed: BaseException) -> str:

@@ -166,11 +166,11 @@ def _caption(enclosed: Enclosure, pixel_um: float | None) -> str:
     if enclosed.slice_image is None:
         return ""
     # Attenuation per pixel becomes attenuation per centimetre where the pixel's size is known.
-    factor, unit = (1e4 / pixel_um, "1/cm") if pixel_um else (1.0, "per pixel")
+    factor, unit = (1e4 / pixel_um, "cm⁻¹") if pixel_um else (1.0, "per pixel")
     low, high = (f"{factor * value:.3g}".replace("-", "−") for value in grey_range(
         enclosed.slice_image))  # fmt: skip
     what = f"{enclosed.slice_caption}. " if enclosed.slice_caption else ""
-    return f"{what}Grey: attenuation from {low} to {high} {unit}."
+    return f"{what}Grey: attenuation from {low} to {high}\N{NO-BREAK SPACE}{unit}."
 
 
 def _cards(scan: Scan) -> list[tuple[str, str, str]]:

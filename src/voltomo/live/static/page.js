@@ -18,6 +18,10 @@ function dose(gray) {
   return `${Number((gray / factor).toPrecision(3))} ${unit}`;
 }
 
+function percent(part) {
+  return `${part < 0.1 ? Number((100 * part).toPrecision(2)) : number(100 * part)} %`;
+}
+
 function show(id, text, mood = "") {
   const node = at(id);
   // An alert is read aloud whenever it is written.
@@ -28,7 +32,7 @@ function show(id, text, mood = "") {
 function drawSlice(buffer) {
   const view = new DataView(buffer);
   const width = view.getUint16(0, true), height = view.getUint16(2, true);
-  slice = { width, trigger: view.getInt32(4, true), low: view.getFloat32(8, true), high: view.getFloat32(12, true), frames: view.getUint32(16, true), row: view.getInt32(20, true) };
+  slice = { width, low: view.getFloat32(8, true), high: view.getFloat32(12, true), frames: view.getUint32(16, true), row: view.getInt32(20, true) };
   const grey = new Uint8Array(buffer, 24);
   const canvas = at("slice");
   if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
@@ -45,9 +49,9 @@ function describeSlice() {
   if (!slice) return;
   const um = latest.pixel_um;
   // Attenuation per pixel becomes attenuation per centimetre where the pixel's size is known.
-  const [factor, unit, digits] = um ? [1e4 / um, "1/cm", 0] : [1, "per pixel", 4];
+  const [factor, unit, digits] = um ? [1e4 / um, "cm⁻¹", 0] : [1, "per pixel", 4];
   const of = latest.views ? ` of ${latest.views}` : "";
-  show("caption", `Detector row ${slice.row}, ${slice.frames}${of} views, up to trigger ${slice.trigger}. Grey: attenuation ${number(slice.low * factor, digits)} to ${number(slice.high * factor, digits)} ${unit}.`);
+  show("caption", `Detector row ${slice.row}; ${slice.frames}${of} views; attenuation ${number(slice.low * factor, digits)} to ${number(slice.high * factor, digits)} ${unit}`);
   const pixel = um ?? 1;
   const length = barLengths.filter((l) => l <= 0.3 * slice.width * pixel).pop() ?? barLengths[0];
   at("bar").hidden = false;
@@ -105,7 +109,7 @@ function showDose(v) {
   const none = v.guard == null ? "The guard does not answer." : "No sample has been in the beam yet.";
   show("dose-text", replay ? "None: recorded frames are played back." : told ? "" : none);
   at("dose").value = told ? v.dose_Gy / budget : 0;
-  show("dose-received", `${dose(v.dose_Gy)}${told ? `, ${number((100 * v.dose_Gy) / budget, 2)} %` : ""}`);
+  show("dose-received", `${dose(v.dose_Gy)}${told ? `, ${percent(v.dose_Gy / budget)}` : ""}`);
   show("dose-limit", dose(budget));
   show("dose-rate", known(v.dose_rate_Gy_s, `${dose(v.dose_rate_Gy_s)}/s`));
   show("dose-seconds", known(v.seconds_left, `${number(v.seconds_left, 0)} s`));
@@ -121,7 +125,7 @@ function showValues(v) {
   show("uid", (v.scan_uid ?? dash).slice(0, 8));
   showScan(v);
   show("frames", number(v.frames_processed, 0));
-  show("lost", number(v.lost_frames, 0), v.lost_frames > 0 ? "bad" : "");
+  show("lost", number(v.lost_frames, 0), v.lost_frames > 0 ? "warn" : "");
   show("angle", known(v.angle_deg, `${number(v.angle_deg)}°`));
   show("latency", v.latency_p50_ms ? `${number(v.latency_p50_ms, 0)} / ${number(v.latency_p99_ms, 0)} ms` : dash);
   showDose(v);
