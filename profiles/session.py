@@ -82,6 +82,7 @@ class Session:
                 "file": recorded.path.name,
                 "title": recorded.title,
                 "scale": recorded.scale,
+                "assumed": recorded.assumed,
             }
         return entries
 

@@ -106,6 +106,11 @@ class WorkerOrders:
         if self.engine is not None and row >= 0:
             self.engine.move_to(int(row))
 
+    def stop(self) -> None:
+        """End the engine, if there is one yet."""
+        if self.engine is not None:
+            self.engine.stop()
+
 
 def parse_chunk(values: Any) -> TriggerChunk | None:
     """A chunk from the flat waveform [first, n, angles, times]; None where it holds nothing."""
@@ -196,6 +201,9 @@ def main() -> None:
     parser.add_argument("--run-folder", type=Path, required=True)
     folder = RunFolder(parser.parse_args().run_folder)
     die_with_parent()
+    orders = WorkerOrders()
+    # Before anything that runs threads of its own: an exception in the middle would leave them.
+    stopping = stop_on_signals(orders.stop)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = LiveSettings.model_validate(json.loads(folder.settings.read_text())["live"])
 
@@ -205,7 +213,6 @@ def main() -> None:
 
     warm_up()
     dispatcher = asyncio_dispatcher.AsyncioDispatcher()
-    orders = WorkerOrders()
     records = Records(settings.prefix, orders)
     builder.LoadDatabase()
     softioc.iocInit(dispatcher, enable_pva=False)
@@ -217,7 +224,6 @@ def main() -> None:
         _subscribe_chunks(f"{settings.prefix}Trigger:Chunk", engine), dispatcher.loop
     ).result()
     thread = threading.Thread(target=engine.run, name="engine")
-    stopping = stop_on_signals(engine.stop)
     thread.start()
     while not stopping.wait(0.5):
         if not subscription[2].is_set():
