@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.dose.guard_bench import GUARD, GuardBench, Remote
+from tests.dose.guard_bench import GuardBench, Remote
 from voltomo.twin.world import Fault
 
 pytestmark = pytest.mark.twin
 
 ODD = "tests.dose.odd_beam"
-SLOW = "tests.dose.slow_disk_guard"
+TROUBLED = "tests.dose.troubled_guard"
 MAJOR = 2
 
 
@@ -139,25 +139,30 @@ def test_readings_that_are_none_cost_the_worst_and_never_the_guard(bench: GuardB
     bench.start("beam")
 
 
+Trouble = Callable[[str], None]
+
+
 @pytest.fixture
-def slow(bench: GuardBench) -> Callable[[str, float], None]:
-    """Make the disk slow for entries of a kind, for the guard that runs from here on."""
+def trouble(bench: GuardBench) -> Iterator[Trouble]:
+    """Sets what is wrong with the disk of the guard that runs meanwhile."""
+
+    def set_trouble(words: str) -> None:
+        (bench.folder.root / "trouble").write_text(words)
+
+    set_trouble("")
     bench.end("guard")
-    bench.start_guard(SLOW)
+    bench.start_guard(TROUBLED)
+    yield set_trouble
+    if "guard" in bench.processes:
+        bench.end("guard")
+    bench.start_guard()
 
-    def set_delay(kind: str, seconds: float) -> None:
-        (bench.folder.root / "slow").write_text(f"{kind} {seconds}")
 
-    return set_delay
-
-
-def test_beam_off_goes_out_before_a_slow_disk_is_asked(
-    bench: GuardBench, slow: Callable[[str, float], None]
-) -> None:
+def test_beam_off_goes_out_before_a_slow_disk_is_asked(bench: GuardBench, trouble: Trouble) -> None:
     client = bench.remote()
     lease = client.take()
     bench.wait_open()
-    slow("stop_beam", 2.0)
+    trouble("stop_beam slow 2.0")
     stopped_s = bench.world.now_s()
     client.put("Guard:StopBeam", 1)
     # A counter that just stands would close it after half a second.
@@ -167,21 +172,35 @@ def test_beam_off_goes_out_before_a_slow_disk_is_asked(
     assert client.get("Guard:State") == 0
 
 
-def test_a_disk_that_hangs_holds_the_guard_up_and_the_beam_closes(
-    bench: GuardBench, slow: Callable[[str, float], None]
+def test_a_disk_that_hangs_holds_the_guard_up_and_the_beam_closes_for_good(
+    bench: GuardBench, trouble: Trouble
 ) -> None:
     client = bench.remote()
     lease = client.take()
     bench.wait_open()
-    slow("reserve", 1.5)
+    trouble("reserve slow 1.5")
     hung_s = bench.world.now_s()
+    # The next reservation is due within a second of beam.
     bench.wait_closed(hung_s, 1.0 + 0.5 + 0.2)
     closed_s = bench.world.now_s()
     time.sleep(2.0)
-    slow("none", 0.0)
+    trouble("")
     assert bench.intervals(closed_s) == []
     assert "the guard itself was held up" in client.ask("renew", lease_id=lease)["error"]
     client.give_back(lease)
     bench.assert_logged()
-    bench.end("guard")
-    bench.start_guard(GUARD)
+
+
+def test_an_error_that_nobody_foresaw_ends_the_guard_with_the_beam_off(
+    bench: GuardBench, trouble: Trouble
+) -> None:
+    client = bench.remote()
+    client.take()
+    bench.wait_open()
+    trouble("stop_beam bug")
+    stopped_s = bench.world.now_s()
+    client.put("Guard:StopBeam", 1)
+    bench.wait_closed(stopped_s, 0.4)
+    assert bench.processes.pop("guard").wait(timeout=5) == 1
+    assert "ZeroDivisionError: made for a test" in bench.log("guard")
+    bench.assert_logged()
