@@ -78,8 +78,8 @@ class WatchedRig(Rig):
     def let_flux_be_told(self) -> None:
         """Until a reading, or the lack of one, tells of a change, no second thing happens to it.
 
-        A rise that nobody has read is not reserved for; one that is over by the next reading, or
-        that comes after the guard's death, is not known to anyone.
+        A rise that nobody has read is not reserved for: one that comes as the guard dies or is
+        held up, or that is over by the next reading.
         """
         told_s = 0.1 if self.monitor_lives else self.settings.monitor_stale_s + 0.1
         if self.now_s - self.changed_s < told_s:
@@ -126,6 +126,7 @@ class WatchedRig(Rig):
         """The guard is stopped for a while."""
         if self.guard is not None:
             self.disturbed = True
+            self.let_flux_be_told()
             self.stall(number)
 
     def fill_disk(self, full: bool) -> None:

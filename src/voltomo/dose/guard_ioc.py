@@ -9,8 +9,6 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
 from voltomo.dose.guard_core import GuardCore
 from voltomo.dose.guard_records import GuardRecords
@@ -54,7 +52,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         shell = _make_shell(folder)
-    except (OSError, ValidationError, ValueError, LogDamaged, LogInUse) as error:
+    except (OSError, ValueError, LogDamaged, LogInUse) as error:
         raise SystemExit(
             f"the guard cannot start, and there is no beam without it: {error}"
         ) from error

@@ -74,7 +74,9 @@ class GuardSenses(ABC):
         self._check_times(now_s)
 
     def _check_times(self, now_s: float) -> None:
-        if self._shutter.state is not None and self._shutter.slow:
+        if self._shutter.stale_s is None or self._shutter.travel_s is None:
+            self._lose_live("the shutter is not connected any more", now_s)
+        elif self._shutter.slow:
             self._lose_live(self._shutter.slow, now_s)
 
     def gate_mode(self, number: int | None, now_s: float) -> None:

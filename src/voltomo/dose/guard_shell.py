@@ -29,6 +29,10 @@ _CARE_S = 1.0
 _GATE_S = 1.0
 _ANSWER_S = 1.8
 _FAREWELL_S = 0.2
+# Of the loop, until the client library has sent what was put.
+_TURNS_OF_A_PUT = 4
+# A core that has not ticked for so long may not know yet that its lease is lost.
+_FRESH_S = 0.1
 # Stamps from before say that a record has never been processed.
 _YEAR_2000_S = 946684800.0
 
@@ -88,6 +92,8 @@ class GuardShell:
         self._monitors = Monitors(self._table(), time.time)
         self._stopping = False
         self._failure: BaseException | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._ticked_s = 0.0
 
     # ---- commands
 
@@ -169,16 +175,17 @@ class GuardShell:
 
         After an error that nobody foresaw, nothing that the guard believes is certain: it ends.
         """
-        try:
-            take()
-            if self._enabled and not self._core.enable:
-                # Beam off first. The put goes out before the disk is asked for anything.
-                self._write_enable()
-                for _ in range(3):
-                    await asyncio.sleep(0)
-            self._act()
-        except Exception as error:  # noqa: BLE001
-            self._fail(error)
+        async with self._one_at_a_time:
+            try:
+                take()
+                if self._enabled and not self._core.enable:
+                    # Beam off first. The put goes out before the disk is asked for anything.
+                    self._write_enable()
+                    for _ in range(_TURNS_OF_A_PUT):
+                        await asyncio.sleep(0)
+                self._act()
+            except Exception as error:  # noqa: BLE001
+                self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
@@ -241,6 +248,9 @@ class GuardShell:
     def _write_enable(self) -> None:
         """The heartbeat of an open shutter, or 0 at once."""
         self._enabled = self._core.enable and self._failure is None
+        if self._enabled and not self._fresh:
+            # The next tick decides.
+            return
         self._counter = self._counter % 1_000_000 + 1
         self._put_enable(self._counter if self._enabled else 0)
 
@@ -265,12 +275,24 @@ class GuardShell:
             while not self._stopping:
                 if self._failure is not None:
                     raise GuardFailed("the guard ends, and the beam with it") from self._failure
-                await self._event(lambda: self._core.tick(self._clock.now_s()))
-                await self._do_what_is_due(self._clock.now_s())
-                await asyncio.sleep(_HURRIED_S if self._core.hurried else _TICK_S)
+                await self._event(self._tick)
+                fresh = self._fresh
+                if fresh:
+                    await self._do_what_is_due(self._clock.now_s())
+                hurried = self._core.hurried or not fresh
+                await asyncio.sleep(_HURRIED_S if hurried else _TICK_S)
         finally:
             self._put_enable(0)
             await asyncio.wait(self._tasks, timeout=_FAREWELL_S)
+
+    @property
+    def _fresh(self) -> bool:
+        """Whether the core has ticked lately; a slow disk may have kept the loop waiting."""
+        return self._clock.now_s() - self._ticked_s <= _FRESH_S
+
+    def _tick(self) -> None:
+        self._ticked_s = self._clock.now_s()
+        self._core.tick(self._ticked_s)
 
     async def _do_what_is_due(self, now_s: float) -> None:
         if self._due("beat", _BEAT_S, now_s):
