@@ -8,6 +8,8 @@ import numpy as np
 
 from tests.records.synthetic import SyntheticRun
 from voltomo.model.frame_table import Outcome
+from voltomo.records.charges import Opening
+from voltomo.records.light import stretches
 from voltomo.records.nxtomo_rows import nxtomo_rows
 from voltomo.records.scan import Scan, read_scan
 from voltomo.runtime.append_log import AppendLog, read_log
@@ -69,6 +71,22 @@ def test_frames_behind_the_end_of_the_beam_are_listed_as_unlit(tmp_path: Path) -
     assert 27 <= lit.size <= 30
     assert np.all(outcome[lit.size :] == Outcome.UNLIT)
     assert set(scan.table.missing) == set(SWEEP[lit.size :])
+
+
+def test_a_long_opening_may_be_logged_in_parts(tmp_path: Path) -> None:
+    run = SyntheticRun(RunFolder(tmp_path)).write()
+    entries = [entry.data for entry in read_log(run.folder.exposure_log)]
+    openings = [Opening.model_validate(entry) for entry in entries]
+    whole = openings[1]
+    assert whole.opened_utc_s is not None
+    middle_s = whole.opened_utc_s + 0.7
+    parts = [
+        whole.model_copy(update={"closed_utc_s": middle_s}),
+        whole.model_copy(update={"opened_utc_s": middle_s}),
+    ]
+    assert stretches(parts) == stretches([whole])
+    assert len(stretches(openings) or []) == len(openings)
+    assert stretches([*parts, whole.model_copy(update={"opened_utc_s": None})]) is None
 
 
 def test_without_a_word_of_the_beam_frames_keep_their_triggers(tmp_path: Path) -> None:
