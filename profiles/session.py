@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from voltomo.dose.lease import Settlement
+from voltomo.model.sentence import SentenceError
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.interrupts import Interrupts
+from voltomo.profiles.run_identity import RunIdentity
 from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.locks import FileLock
 from voltomo.runtime.recorded_scan import RecordedScan
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SHUT_S = 1.0
+_CLIENTS = ("EPICS_CA_", "EPICS_PVA_")
+
+
+class ImportedTooEarly(SentenceError):
+    """A client library has read its environment before the session could set it."""
 
 
 @dataclass
@@ -137,31 +144,51 @@ def open_session(
     Raises
     ------
     FileNotFoundError
-        Nothing was started in this run folder.
+        Nothing runs in this run folder.
+    WrongRun
+        What was started there has ended, or another run answers in its place.
     Held
         Another session has the beamline.
     BeamlineIncomplete
         PVs do not answer.
-    RuntimeError
+    ImportedTooEarly
         EPICS was imported already, with other settings.
     """
     addresses = folder.addresses()
-    environment = addresses.client_environment()
-    loaded = {"epics", "aioca", "p4p"} & set(sys.modules)
-    if loaded and any(os.environ.get(key) != value for key, value in environment.items()):
-        raise RuntimeError(
-            f"{', '.join(sorted(loaded))} was imported before the session was opened, with other "
-            "addresses; start a new Python and open the session first"
-        )
-    os.environ.update(environment)
+    _look_there_alone(addresses.client_environment())
+    identity = RunIdentity(folder, addresses)
     resources = ExitStack()
     try:
         resources.enter_context(FileLock(folder.beamline_lock, "voltomo session"))
+        identity.keep(resources, f"a session in {folder.root}")
+        identity.demand_guard(timeout_s)
         watched = interrupts or Interrupts(signal.SIGINT)
-        return _connect(folder, file, addresses.prefix, resources, timeout_s, watched)
+        session = _connect(folder, file, addresses.prefix, resources, timeout_s, watched)
+        session.RE.preprocessors.append(identity.demand_run)
     except BaseException:
         resources.close()
         raise
+    return session
+
+
+def _look_there_alone(environment: dict[str, str]) -> None:
+    """Let this process's EPICS clients ask these addresses, and nobody that the caller knew.
+
+    Raises
+    ------
+    ImportedTooEarly
+        They have read other ones already.
+    """
+    before = {key: value for key, value in os.environ.items() if key.startswith(_CLIENTS)}
+    loaded = {"epics", "aioca", "p4p"} & set(sys.modules)
+    if loaded and before != environment:
+        raise ImportedTooEarly(
+            f"{', '.join(sorted(loaded))} was imported before the session was opened, with other "
+            "addresses; nothing was moved or opened; start a new Python and open the session first"
+        )
+    for key in before:
+        del os.environ[key]
+    os.environ.update(environment)
 
 
 def _connect(

@@ -37,6 +37,9 @@ def test_all_serve_and_the_beam_goes_first(tmp_path: Path) -> None:
         state = json.loads((tmp_path / "services" / "guard.json").read_text())
         assert state["pid"] == supervisor.pid("guard")
         assert state["state"] == "ready"
+        assert supervisor.folder.addresses() == supervisor.addresses
+    with pytest.raises(FileNotFoundError, match="no services run in"):
+        supervisor.folder.addresses()
     ended = [name for what, name, _ in events(tmp_path) if what == "end"]
     assert ended == ["guard", "shutter", "page", "motion"]
     assert nothing_runs(tmp_path)

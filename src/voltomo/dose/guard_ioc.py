@@ -60,7 +60,8 @@ def main() -> None:
     from softioc import asyncio_dispatcher, builder, softioc
 
     dispatcher = asyncio_dispatcher.AsyncioDispatcher()
-    shell.records = GuardRecords(shell.prefix, shell.command, shell.stop_beam, shell.reset)
+    run = folder.addresses().run
+    shell.records = GuardRecords(shell.prefix, shell.command, shell.stop_beam, shell.reset, run)
     builder.LoadDatabase()
     softioc.iocInit(dispatcher, enable_pva=False)
     running = asyncio.run_coroutine_threadsafe(shell.run(), dispatcher.loop)

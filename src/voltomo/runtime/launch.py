@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from voltomo.runtime.ports import PortBlock
 from voltomo.runtime.run_folder import RUN_FOLDER_VARIABLE, Addresses, RunFolder
@@ -25,10 +26,12 @@ def give_addresses(
     pv_access: Sequence[str],
     prefix: str = "VT:",
 ) -> Addresses:
-    """Ports of a locked block, given to services in order."""
+    """Ports of a locked block, given to the services of a new run in order."""
     offsets = iter(range(_PAGE_OFFSET))
     return Addresses(
+        run=uuid4().hex,
         prefix=prefix,
+        first_port=ports.first,
         channel_access={name: ports.port(next(offsets)) for name in channel_access},
         pv_access={name: ports.port(next(offsets)) for name in pv_access},
         page=ports.port(_PAGE_OFFSET),
