@@ -21,6 +21,7 @@ from voltomo.model.sentence import SentenceError
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.interrupts import Interrupts
 from voltomo.profiles.run_identity import RunIdentity
+from voltomo.runtime.addresses import Addresses
 from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.locks import FileLock
 from voltomo.runtime.recorded_scan import RecordedScan
@@ -161,7 +162,7 @@ def open_session(
         identity.keep(resources, f"a session in {folder.root}")
         identity.demand_guard(timeout_s)
         watched = interrupts or Interrupts(signal.SIGINT)
-        session = _connect(folder, file, addresses.prefix, resources, timeout_s, watched)
+        session = _connect(folder, file, addresses, resources, timeout_s, watched)
         session.RE.preprocessors.append(identity.demand_run)
     except BaseException:
         resources.close()
@@ -192,7 +193,7 @@ def _look_there_alone(environment: dict[str, str]) -> None:
 def _connect(
     folder: RunFolder,
     file: BeamlineFile,
-    prefix: str,
+    addresses: Addresses,
     resources: ExitStack,
     timeout_s: float,
     interrupts: Interrupts,
@@ -208,7 +209,8 @@ def _connect(
         closed = close_abandoned(log)
     run_log = RunLog(folder.run_log)
     resources.callback(run_log.close)
-    beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames)
+    prefix = addresses.prefix
+    beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames, pvs=addresses.names)
     engine = SessionEngine(interrupts)
     engine.subscribe(run_log)
     live = LiveVerdicts(f"{prefix}Live:", name="live")

@@ -41,13 +41,15 @@ def main() -> None:
     for entry in read_log(folder.exposure_log):
         ledger.add(entry.kind, entry.data)
     core = GuardCore(settings, _dose_per_fluence_Gy_cm2, ledger)
-    shell = GuardShell(core, exposure_log)
+    addresses = folder.addresses()
+    shell = GuardShell(core, exposure_log, addresses.names)
 
     from softioc import asyncio_dispatcher, builder, softioc
 
     dispatcher = asyncio_dispatcher.AsyncioDispatcher()
-    run = folder.addresses().run
-    shell.records = GuardRecords(settings.prefix, shell.command, shell.stop_beam, shell.reset, run)
+    shell.records = GuardRecords(
+        settings.prefix, shell.command, shell.stop_beam, shell.reset, addresses.run
+    )
     builder.LoadDatabase()
     softioc.iocInit(dispatcher, enable_pva=False)
     running = asyncio.run_coroutine_threadsafe(shell.run(), dispatcher.loop)

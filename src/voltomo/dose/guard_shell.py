@@ -19,6 +19,7 @@ from voltomo.dose.guard_core import GuardCore
 from voltomo.dose.guard_records import GuardRecords
 from voltomo.dose.guard_words import Answer, Log, SetGate, ShutterState
 from voltomo.dose.lease import LeaseRequest
+from voltomo.model.pv_names import PvNames
 from voltomo.runtime.append_log import AppendLog
 
 _TICK_S = 0.02
@@ -55,13 +56,17 @@ class GuardShell:
         Decides.
     exposure_log : AppendLog
         Where every action of kind `Log` goes, synced, before anything later happens.
+    pvs : PvNames, optional
+        Names of what it reads and writes; the virtual beamline's under its prefix if not given.
     """
 
-    def __init__(self, core: GuardCore, exposure_log: AppendLog) -> None:
+    def __init__(
+        self, core: GuardCore, exposure_log: AppendLog, pvs: PvNames | None = None
+    ) -> None:
         self._core = core
         self._log = exposure_log
         self._clock = SteadyUtc()
-        self._prefix = core.settings.prefix
+        self._pvs = pvs or PvNames(prefix=core.settings.prefix)
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._enabled = False
@@ -143,19 +148,19 @@ class GuardShell:
         """Monitor shutter, beam, stage and trigger source; each tells when it goes away."""
         import aioca
 
-        settings = self._core.settings
+        settings, pvs = self._core.settings, self._pvs
         table: dict[str, Any] = {
-            "Shutter:State_RBV": self._shutter,
-            "Shutter:Position_RBV": self._blade,
-            "Beam:Monitor": self._monitor,
-            "Beam:Energy_RBV": self._energy,
-            "Trigger:Count_RBV": self._trigger_count,
-            settings.sample_out_pv: self._place,
-            settings.sample_out_done_pv: self._place_done,
+            f"{pvs.shutter}State_RBV": self._shutter,
+            f"{pvs.shutter}Position_RBV": self._blade,
+            pvs.beam_monitor: self._monitor,
+            pvs.energy_readback: self._energy,
+            f"{pvs.trigger}Count_RBV": self._trigger_count,
+            settings.sample_out_pv or f"{pvs.sample_x}.RBV": self._place,
+            settings.sample_out_done_pv or f"{pvs.sample_x}.DMOV": self._place_done,
         }
         for name, take in table.items():
             aioca.camonitor(
-                self._prefix + name,
+                name,
                 self._taking(take),
                 format=aioca.FORMAT_TIME,
                 notify_disconnect=True,
@@ -229,7 +234,7 @@ class GuardShell:
         import aioca
 
         result = await aioca.caput(
-            f"{self._prefix}Shutter:GateMode",
+            f"{self._pvs.shutter}GateMode",
             action.gate,
             datatype=aioca.DBR_STRING,
             wait=True,
@@ -247,7 +252,7 @@ class GuardShell:
         self._counter = self._counter % 1_000_000 + 1
         value = self._counter if self._enabled else 0
         # A put that waits for a connection longer than a beat is out of date.
-        pv = f"{self._prefix}Shutter:Enable"
+        pv = f"{self._pvs.shutter}Enable"
         self._spawn(aioca.caput(pv, value, wait=False, timeout=2 * _BEAT_S, throw=False))
 
     async def run(self) -> None:

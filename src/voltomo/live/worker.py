@@ -212,9 +212,10 @@ def main() -> None:
     server = SliceServer(f"{settings.prefix}Live:Slice")
     engine = Engine(settings, folder.run_log, server.post, records.show)
     orders.engine = engine
-    subscription = _subscribe_frames(f"{settings.prefix}Cam:Pva1:Image", engine)
+    names = folder.addresses().names
+    subscription = _subscribe_frames(names.frames, engine)
     asyncio.run_coroutine_threadsafe(
-        _subscribe_chunks(f"{settings.prefix}Trigger:Chunk", engine), dispatcher.loop
+        _subscribe_chunks(f"{names.trigger}Chunk", engine), dispatcher.loop
     ).result()
     thread = threading.Thread(target=engine.run, name="engine")
     stopping = stop_on_signals(engine.stop)
