@@ -15,6 +15,7 @@ from voltomo.devices.beam import BeamMonitor, Energy
 from voltomo.devices.beam_lease import BeamLease
 from voltomo.devices.camera import Camera
 from voltomo.devices.connections import ConnectionWatch
+from voltomo.devices.quiet_libca import quiet_libca
 from voltomo.devices.shutter import Shutter
 from voltomo.devices.stages import RotationStage, SampleStage
 from voltomo.devices.trigger_box import TriggerBox
@@ -87,6 +88,7 @@ def connect_beamline(
         PVs are missing; they are listed.
     """
     timeouts.use_everywhere()
+    quiet_libca()
     names = pvs or PvNames(prefix=prefix)
     rotation = RotationStage(names.rotation, name="rotation", labels={"motors"})
     trigger = TriggerBox(names.trigger, name="trigger", labels={"triggers"})

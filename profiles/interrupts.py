@@ -55,6 +55,12 @@ class Interrupts:
         """What came first, in a person's words."""
         return _WORDS[self.taken[0]] if self.taken else "a request to pause"
 
+    @property
+    def ended_by(self) -> str:
+        """The last signal if it was one that ends a session, in words; else empty."""
+        last = self.taken[-1] if self.taken else signal.SIGINT
+        return "" if last is signal.SIGINT else _WORDS[last]
+
     def ignore(self, number: signal.Signals) -> None:
         """Do nothing but remember it."""
         log.info("%s was taken while everything is being put to rest", number.name)

@@ -28,10 +28,9 @@ from voltomo.runtime.recorded_scan import RecordedScan
 from voltomo.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from bluesky import RunEngine
-
     from voltomo.devices.beamline import Beamline
     from voltomo.devices.live_verdicts import LiveVerdicts
+    from voltomo.profiles.engine import SessionEngine
     from voltomo.records.run_log import RunLog
 
 log = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ class Session:
 
     folder: RunFolder
     file: BeamlineFile
-    RE: RunEngine
+    RE: SessionEngine
     beamline: Beamline
     live: LiveVerdicts
     run_log: RunLog
@@ -107,8 +106,10 @@ class Session:
     def close(self) -> None:
         """Give the beamline back; a plan that is still paused is aborted."""
         if str(self.RE.state) == "paused":
+            by = self.interrupts.ended_by
+            why = f"the session was ended by {by}" if by else "the session was left"
             try:
-                self.RE.abort("the session was closed while the plan was paused")
+                self.RE.abort(f"{why} while the plan was paused; {self.beam()}")
             except Exception:
                 log.exception("the paused plan did not end in order; the beam is off")
         self.resources.close()

@@ -26,7 +26,9 @@ _SENTENCES = {
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
     "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "finite_number": "must be a finite number",
     "string_type": "must be text; put it between quotation marks",
     "list_type": "must be a list",
@@ -191,7 +193,8 @@ def sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
 
 def _unit_and_seen(detail: ErrorDetails) -> str:
     """For text where a number should be, "38 ms" say: the unit that the number must have."""
-    if detail["type"] not in ("float_type", "int_type") or not isinstance(detail["input"], str):
+    numbers = ("float_type", "float_parsing", "int_type", "int_parsing")
+    if detail["type"] not in numbers or not isinstance(detail["input"], str):
         return ""
     _, _, unit = str(detail["loc"][-1]).rpartition("_")
     wanted = f", in {_UNITS[unit]} and without a unit" if unit in _UNITS else ""

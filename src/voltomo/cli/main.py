@@ -121,6 +121,17 @@ def shell(beamline: Beamline = "virtual", run_folder: Folder = None) -> None:
 
 
 @app.command()
+def reset(
+    reason: Annotated[str, typer.Argument(help="The cause, and what was done about it.")],
+    run_folder: Folder = None,
+) -> None:
+    """Let a guard that latched shut give leases again, once the shutter is closed."""
+    from voltomo.cli.reset import run_reset
+
+    run_reset(reason, run_folder)
+
+
+@app.command()
 def warmup() -> None:
     """Compile the numerical kernels, so that the first scan does not wait for them."""
     from voltomo.cli.warmup import run_warmup

@@ -7,9 +7,10 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -97,7 +98,7 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     Refused
         The scan was refused before a run was opened.
     """
-    from bluesky.utils import ProgressBarManager, RunEngineInterrupted
+    from bluesky.utils import RunEngineInterrupted
 
     from voltomo.plans.tomography import tomography
 
@@ -116,8 +117,8 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     token = session.RE.subscribe(note)
     # The engine declares its hook as None.
     engine: Any = session.RE
-    if not quiet:
-        engine.waiting_hook = ProgressBarManager()
+    if not quiet and terminal.isatty():
+        engine.waiting_hook = _bars(terminal)
     error = ""
     try:
         with contextlib.redirect_stdout(ToLog("bluesky")):
@@ -133,6 +134,18 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     if not started:
         raise Refused(error or "the scan did not begin")
     return ScanDone(started[0], stopped[0]["exit_status"] if stopped else "fail", error)
+
+
+def _bars(terminal: TextIO) -> Callable[[Any], None]:
+    """Progress bars of moves, on the terminal whatever becomes of what libraries print."""
+    from bluesky.utils import ProgressBarManager, TerminalProgressBar
+
+    class Bar(TerminalProgressBar):
+        def __init__(self, moves: Any) -> None:
+            with contextlib.redirect_stdout(terminal):
+                super().__init__(moves)
+
+    return ProgressBarManager(Bar)
 
 
 def _stop(session: Session) -> str:
