@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,6 +13,8 @@ from voltomo.profiles.yaml_file import FileRefused, load_yaml
 from voltomo.runtime.run_folder import RunFolder
 
 _SHIPPED = Path(__file__).parent
+
+Server = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?(:[0-9]{1,5})?$")]
 
 
 class BeamlineFile(BaseModel):
@@ -28,6 +30,9 @@ class BeamlineFile(BaseModel):
         First part of all PV names.
     virtual : bool
         Whether voltomo itself serves the devices (the twin).
+    ca_servers, pva_servers : list of str
+        Where the beamline's own servers answer, as "host" or "host:port": Channel Access for the
+        devices, PV Access for the camera's stream. Nothing else is searched.
     rows, columns, pixel_um, axis_column
         The camera's frame, pixel size at the sample, and column of the rotation axis.
     energy_keV : float
@@ -46,6 +51,8 @@ class BeamlineFile(BaseModel):
     source_name: str
     prefix: str = Field(default="VT:", min_length=1)
     virtual: bool = False
+    ca_servers: list[Server] = []
+    pva_servers: list[Server] = []
     rows: int = Field(gt=0)
     columns: int = Field(gt=0)
     pixel_um: float = Field(gt=0)
@@ -68,6 +75,14 @@ class BeamlineFile(BaseModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two samples have the name {twice[0]!r}; each keeps its own ledger")
+        if self.virtual and (self.ca_servers or self.pva_servers):
+            raise ValueError(
+                "a virtual beamline serves its own devices; leave ca_servers and pva_servers out"
+            )
+        if not self.virtual and not self.ca_servers:
+            raise ValueError(
+                "ca_servers must name where the devices answer, or virtual must be true"
+            )
         return self
 
 

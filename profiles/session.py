@@ -58,7 +58,7 @@ class Session:
     @property
     def metadata(self) -> dict[str, Any]:
         """Start-document entries that every scan of this session carries."""
-        camera = self.file.twin.get("camera", {})
+        camera = self.file.twin.get("camera") or {}
         entries: dict[str, Any] = {
             "source": "twin" if self.file.virtual else "beamline",
             "energy_keV": self.file.energy_keV,

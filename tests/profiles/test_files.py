@@ -55,6 +55,18 @@ def test_an_axis_off_the_detector_and_twin_names_are_refused() -> None:
         changed(samples=[sample, sample])
 
 
+def test_where_devices_answer_is_asked_of_those_beamlines_alone_that_others_serve() -> None:
+    with pytest.raises(ValidationError, match="leave ca_servers and pva_servers out"):
+        changed(ca_servers=["127.0.0.1"])
+    with pytest.raises(ValidationError, match="ca_servers must name where the devices answer"):
+        changed(virtual=False)
+    file = changed(virtual=False, ca_servers=["ioc-7.example.org", "10.0.0.7:5066"])
+    assert file.ca_servers == ["ioc-7.example.org", "10.0.0.7:5066"]
+    for nonsense in ("", "host name", "host:port", "-x", "10.0.0.7:", "a;b"):
+        with pytest.raises(ValidationError, match="ca_servers.0"):
+            changed(virtual=False, ca_servers=[nonsense])
+
+
 def test_settings_that_a_service_does_not_know_are_all_listed() -> None:
     file = changed(live={"snr_mn": 1}, guard={"stale_s": "soon"}, twin={"camera": {"rows": -1}})
     with pytest.raises(FileRefused) as refusal:

@@ -51,6 +51,8 @@ class Supervisor:
         start.
     specs : callable, optional
         The services for given addresses, in the order of their start, if not the usual ones.
+    outside : dict, optional
+        ``ca_servers`` and ``pva_servers`` of `Addresses`, for devices that others serve.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class Supervisor:
         prefix: str = "VT:",
         prepare: Callable[[RunFolder], object] | None = None,
         specs: Callable[[Addresses], Sequence[ServiceSpec]] | None = None,
+        outside: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.folder = folder
         self._settings = settings
         self._first_port = first_port
         self._prefix = prefix
         self._prepare = prepare
+        self._outside = outside or {}
         self._specs = specs or (lambda addresses: services(addresses, virtual=virtual))
         self._kept: dict[str, KeptService] = {}
         self._one_at_a_time = threading.RLock()
@@ -175,7 +179,8 @@ class Supervisor:
     def _take_addresses(self) -> None:
         ports = lock_ports(f"voltomo up in {self.folder.root}", self._first_port)
         self._resources.callback(ports.release)
-        self.addresses = give_addresses(ports, CHANNEL_ACCESS, PV_ACCESS, self._prefix)
+        own = give_addresses(ports, CHANNEL_ACCESS, PV_ACCESS, self._prefix)
+        self.addresses = own.model_copy(update=self._outside)
         repeater = Repeater(self.addresses.ca_repeater)
         self._resources.callback(repeater.stop)
 

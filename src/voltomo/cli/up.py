@@ -37,6 +37,7 @@ def make_supervisor(
         first_port=first_port,
         prefix=file.prefix,
         prepare=prepare,
+        outside={"ca_servers": tuple(file.ca_servers), "pva_servers": tuple(file.pva_servers)},
     )
 
 

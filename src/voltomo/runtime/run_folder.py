@@ -17,7 +17,8 @@ class Addresses(BaseModel):
     """Where the services of a run listen; written by the supervisor, read by everyone.
 
     All on 127.0.0.1. ``channel_access`` and ``pv_access`` give a TCP port for each service's
-    name; ``page`` is the page's HTTP port.
+    name; ``page`` is the page's HTTP port. ``ca_servers`` and ``pva_servers`` are where the
+    devices of a beamline answer that voltomo does not serve itself ("host" or "host:port").
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,19 +28,21 @@ class Addresses(BaseModel):
     pv_access: dict[str, int] = {}
     page: int | None = None
     ca_repeater: int = 5065
+    ca_servers: tuple[str, ...] = ()
+    pva_servers: tuple[str, ...] = ()
 
     def client_environment(self) -> dict[str, str]:
-        """Environment of a process that talks to these services and to nothing else."""
+        """Environment of a process that talks to these servers and to nothing else."""
         ca = " ".join(f"127.0.0.1:{port}" for port in sorted(set(self.channel_access.values())))
         pva = " ".join(f"127.0.0.1:{port}" for port in sorted(set(self.pv_access.values())))
         return {
             "EPICS_CA_AUTO_ADDR_LIST": "NO",
-            "EPICS_CA_ADDR_LIST": ca,
+            "EPICS_CA_ADDR_LIST": " ".join((ca, *self.ca_servers)).strip(),
             "EPICS_CA_REPEATER_PORT": str(self.ca_repeater),
             "EPICS_CA_MAX_ARRAY_BYTES": "16000000",
             "EPICS_PVA_AUTO_ADDR_LIST": "NO",
             # With the port of each: a stranger on the usual port must not be asked.
-            "EPICS_PVA_ADDR_LIST": pva,
+            "EPICS_PVA_ADDR_LIST": " ".join((pva, *self.pva_servers)).strip(),
             "EPICS_PVA_NAME_SERVERS": pva,
         }
 
