@@ -25,24 +25,38 @@ class BeamlineFile(BaseModel):
     name : SafeName
         Of the beamline; in every document.
     source_name : str
-        Name of the source, as NXtomo files give it.
+        Name of the source, as NXtomo files and reports give it.
     prefix : str
         First part of all PV names.
     virtual : bool
         Whether voltomo itself serves the devices (the twin).
-    ca_servers, pva_servers : list of str
-        Where the beamline's own servers answer, as "host" or "host:port": Channel Access for the
-        devices, PV Access for the camera's stream. Nothing else is searched.
-    rows, columns, pixel_um, axis_column
-        The camera's frame, pixel size at the sample, and column of the rotation axis.
+    ca_servers : list of str
+        Where the devices answer over Channel Access, each as "host" or "host:port"; nothing else
+        is searched. Required where ``virtual`` is false.
+    pva_servers : list of str
+        Where the camera's stream is served over PV Access, likewise. Without it the live slice
+        comes from the files, later.
+    shutter_closes_when_stale : bool
+        Whether the shutter's controller closes by itself when the guard's enable counter stops.
+        The virtual one does. Without it a guard that hangs cannot close: "software guard only".
+    rows, columns : int
+        Size of the camera's frame.
+    pixel_um : float
+        Pixel size at the sample.
+    axis_column : float or None
+        Detector column of the rotation axis; the middle if not given.
     energy_keV : float
         Photon energy.
     flats_shift_mm : float
-        How far the sample leaves the beam for flats.
+        How far the sample leaves the beam sideways for flats.
     samples : list of Sample
-        Samples with their limits.
-    guard, twin, live : dict
-        Settings of the guard, of the virtual beamline and of the live worker.
+        Samples with their limits; a sample that is not listed gets no beam.
+    guard : dict
+        Settings of the guard.
+    twin : dict
+        Settings of the virtual beamline; used where ``virtual`` is true.
+    live : dict
+        Settings of the live worker.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -53,6 +67,7 @@ class BeamlineFile(BaseModel):
     virtual: bool = False
     ca_servers: list[Server] = []
     pva_servers: list[Server] = []
+    shutter_closes_when_stale: bool = False
     rows: int = Field(gt=0)
     columns: int = Field(gt=0)
     pixel_um: float = Field(gt=0)
@@ -63,6 +78,11 @@ class BeamlineFile(BaseModel):
     guard: dict[str, Any] = {}
     twin: dict[str, Any] = {}
     live: dict[str, Any] = {}
+
+    @property
+    def software_guard_only(self) -> bool:
+        """Whether nothing but the guard's own loop closes the shutter."""
+        return not (self.virtual or self.shutter_closes_when_stale)
 
     @model_validator(mode="after")
     def _axis_and_samples_fit(self) -> BeamlineFile:

@@ -62,7 +62,11 @@ class Session:
         entries: dict[str, Any] = {
             "source": "twin" if self.file.virtual else "beamline",
             "energy_keV": self.file.energy_keV,
-            "beamline": {"name": self.file.name, "source_name": self.file.source_name},
+            "beamline": {
+                "name": self.file.name,
+                "source_name": self.file.source_name,
+                "software_guard_only": self.file.software_guard_only,
+            },
         }
         if camera.get("source") == "replay":
             recorded = RecordedScan.read(Path(camera["replay_file"]))

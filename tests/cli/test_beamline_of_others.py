@@ -64,6 +64,9 @@ def test_a_scan_on_devices_that_others_serve(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stdout + done.stderr
     scan = read_scan(folder, scan_uids(read_log(folder.run_log))[-1])
     assert scan.record.source == "beamline"
+    assert scan.record.start["beamline"]["software_guard_only"] is True
+    report = folder.exports / f"{scan.record.uid[:8]}.report.html"
+    assert "software guard only" in report.read_text()
     assert scan.scan_rows.missing.size == 0
     assert scan.dose.dose_Gy > 0
     live = VirtualBeamline(folder, file, ours).live(scan)

@@ -62,8 +62,11 @@ def test_where_devices_answer_is_asked_of_those_beamlines_alone_that_others_serv
         changed(virtual=False)
     file = changed(virtual=False, ca_servers=["ioc-7.example.org", "10.0.0.7:5066"])
     assert file.ca_servers == ["ioc-7.example.org", "10.0.0.7:5066"]
+    assert file.software_guard_only
+    assert not file.model_copy(update={"shutter_closes_when_stale": True}).software_guard_only
+    assert not load_beamline("virtual").software_guard_only
     for nonsense in ("", "host name", "host:port", "-x", "10.0.0.7:", "a;b"):
-        with pytest.raises(ValidationError, match="ca_servers.0"):
+        with pytest.raises(ValidationError, match=r"ca_servers\.0"):
             changed(virtual=False, ca_servers=[nonsense])
 
 
@@ -79,6 +82,12 @@ def test_settings_that_a_service_does_not_know_are_all_listed() -> None:
     with pytest.raises(FileRefused, match=r"twin\.camera must be a group"):
         check_settings(changed(twin={"camera": 5}))
     check_settings(changed(twin={"camera": None}))
+
+
+def test_a_material_that_nobody_knows_is_refused_before_anything_starts() -> None:
+    sample = load_beamline("virtual").samples[0].model_dump() | {"material": "NMC881"}
+    with pytest.raises(FileRefused, match=r"samples\.0\.material: .*did you mean NMC811"):
+        check_settings(changed(samples=[sample]))
 
 
 def test_a_scan_takes_pixels_and_axis_from_the_beamline() -> None:

@@ -44,8 +44,14 @@ def make_supervisor(
 def run_up(beamline: str, run_folder: Path | None, first_port: int | None) -> None:
     """Start everything, say where it is, and wait for Ctrl-C, SIGTERM or a closed terminal."""
     folder = RunFolder.locate(run_folder)
-    supervisor = make_supervisor(folder, load_beamline(beamline), first_port)
+    file = load_beamline(beamline)
+    supervisor = make_supervisor(folder, file, first_port)
     _say(f"starting the beamline {beamline!r} in {folder.root}")
+    if file.software_guard_only:
+        _say(
+            "software guard only: this beamline's shutter does not close by itself when the guard "
+            "hangs (shutter_closes_when_stale in the beamline file)"
+        )
     keep_up(supervisor)
 
 

@@ -189,6 +189,7 @@ def run_values(started: RunStarted) -> dict[str, Any]:
         "scan_uid": started.uid,
         "scanned": started.spec.sample,
         "source": started.source,
+        "software_guard_only": started.software_guard_only,
         "started_utc_s": started.utc_s,
         "triggers": started.spec.triggers,
         "views": geometry.projections,

@@ -46,13 +46,13 @@ class Records:
         self.uid = builder.longStringIn("ScanUid", length=256)
         self.state = builder.mbbIn("State", *_STATES)
         self.numbers = {
-            name: builder.aIn(name, initial_value=0.0, PREC=3)
-            for name in (
-                "LostFrames",
-                "Transmission",
-                "SNR",
-                "LatencyP50",
-                "LatencyP99",
+            name: builder.aIn(name, initial_value=0.0, PREC=3, EGU=unit)
+            for name, unit in (
+                ("LostFrames", ""),
+                ("Transmission", ""),
+                ("SNR", ""),
+                ("LatencyP50", "ms"),
+                ("LatencyP99", "ms"),
             )
         }
         self.counts = {
