@@ -32,7 +32,7 @@ class BeamlineFile(BaseModel):
     name : SafeName
         Of the beamline; in every document.
     source_name : str
-        Name of the source, as NXtomo files give it.
+        Name of the source, as NXtomo files and reports give it.
     prefix : str
         First part of the names of voltomo's own PVs, and of the virtual beamline's.
     virtual : bool
@@ -44,16 +44,27 @@ class BeamlineFile(BaseModel):
     ledger : Path or None
         Folder of the exposure log, the same for every run on this beamline, wherever it is
         started; a real beamline must have it. The run folder's own if not given.
-    rows, columns, pixel_um, axis_column
-        The camera's frame, pixel size at the sample, and column of the rotation axis.
+    shutter_closes_when_stale : bool
+        Whether the shutter's controller closes by itself when the guard's enable counter stops.
+        The virtual one does. Without it a guard that hangs cannot close: "software guard only".
+    rows, columns : int
+        Size of the camera's frame.
+    pixel_um : float
+        Pixel size at the sample.
+    axis_column : float or None
+        Detector column of the rotation axis; the middle if not given.
     energy_keV : float
         Photon energy.
     flats_shift_mm : float
-        How far the sample leaves the beam for flats.
+        How far the sample leaves the beam sideways for flats.
     samples : list of Sample
-        Samples with their limits.
-    guard, twin, live : dict
-        Settings of the guard, of the virtual beamline and of the live worker.
+        Samples with their limits; a sample that is not listed gets no beam.
+    guard : dict
+        Settings of the guard.
+    twin : dict
+        Settings of the virtual beamline; used where ``virtual`` is true.
+    live : dict
+        Settings of the live worker.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -65,6 +76,7 @@ class BeamlineFile(BaseModel):
     epics: Facility | None = None
     pvs: PvNames | None = None
     ledger: Path | None = None
+    shutter_closes_when_stale: bool = False
     rows: int = Field(gt=0)
     columns: int = Field(gt=0)
     pixel_um: float = Field(gt=0)
@@ -75,6 +87,11 @@ class BeamlineFile(BaseModel):
     guard: dict[str, Any] = {}
     twin: dict[str, Any] = {}
     live: dict[str, Any] = {}
+
+    @property
+    def software_guard_only(self) -> bool:
+        """Whether nothing but the guard's own loop closes the shutter."""
+        return not (self.virtual or self.shutter_closes_when_stale)
 
     @property
     def names(self) -> PvNames:

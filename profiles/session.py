@@ -76,11 +76,15 @@ class Session:
     @property
     def metadata(self) -> dict[str, Any]:
         """Start-document entries that every scan of this session carries."""
-        camera = self.file.twin.get("camera", {})
+        camera = self.file.twin.get("camera") or {}
         entries: dict[str, Any] = {
             "source": "twin" if self.file.virtual else "beamline",
             "energy_keV": self.file.energy_keV,
-            "beamline": {"name": self.file.name, "source_name": self.file.source_name},
+            "beamline": {
+                "name": self.file.name,
+                "source_name": self.file.source_name,
+                "software_guard_only": self.file.software_guard_only,
+            },
         }
         if camera.get("source") == "replay":
             recorded = RecordedScan.read(Path(camera["replay_file"]))
@@ -89,6 +93,7 @@ class Session:
                 "file": recorded.path.name,
                 "title": recorded.title,
                 "scale": recorded.scale,
+                "assumed": recorded.assumed,
             }
         return entries
 

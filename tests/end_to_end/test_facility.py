@@ -20,6 +20,8 @@ from voltomo.cli.settings import check_settings
 from voltomo.cli.supervisor import Supervisor
 from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
 from voltomo.dose.materials import material
+from voltomo.records.scan import read_scan
+from voltomo.records.scan_record import scan_uids
 from voltomo.runtime.append_log import read_log
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.truth import fluence
@@ -109,8 +111,8 @@ def shown(folder: RunFolder) -> dict[str, Any]:
 
 
 def test_a_scan_on_a_facilitys_own_servers(tmp_path: Path) -> None:
-    scan = tmp_path / "scan.yml"
-    scan.write_text(yaml.safe_dump(scan_file().model_dump(mode="json")))
+    wanted = tmp_path / "scan.yml"
+    wanted.write_text(yaml.safe_dump(scan_file().model_dump(mode="json")))
     ledger = tmp_path / "ledger"
     with facility(tmp_path / "facility") as served:
         world = World.open(served.folder.world)
@@ -119,7 +121,7 @@ def test_a_scan_on_a_facilitys_own_servers(tmp_path: Path) -> None:
             assert "demo cell: no earlier dose is known there" in said
             assert sorted(folder.addresses().channel_access) == ["guard", "worker"]
             before_s = world.now_s()
-            session = voltomo("scan", scan, "--quiet", "--run-folder", folder.root)
+            session = voltomo("scan", wanted, "--quiet", "--run-folder", folder.root)
             told, _ = session.communicate(timeout=110)
             assert session.returncode == 0, told
             after_s = world.now_s()
@@ -140,8 +142,10 @@ def test_a_scan_on_a_facilitys_own_servers(tmp_path: Path) -> None:
         truth_Gy = fluence(world, before_s, after_s, 2.5) * per_fluence
         assert truth_Gy <= dose_Gy <= 1.05 * truth_Gy
 
-        uid = next(folder.exports.glob("*.nxs")).stem
-        with np.load(folder.exports / f"{uid}.slice.npz") as picture:
+        scan = read_scan(folder, scan_uids(read_log(folder.run_log))[-1])
+        assert scan.record.source == "beamline"
+        assert scan.table.missing.size == 0
+        with np.load(folder.exports / f"{scan.record.uid[:8]}.slice.npz") as picture:
             assert int(picture["frames"]) == 120
 
         # Whoever comes next, wherever they start, knows what the sample has received.

@@ -87,6 +87,9 @@ def test_a_real_beamline_names_its_servers_and_its_pvs(tmp_path: Path) -> None:
     assert file.names.camera == "CAM:"
     assert file.names.rotation == "BL7:Stage:Rotation"
     assert file.names.ring_current is None
+    assert file.software_guard_only
+    assert not file.model_copy(update={"shutter_closes_when_stale": True}).software_guard_only
+    assert not load_beamline("virtual").software_guard_only
     assert set(check_settings(file)) == {"guard", "live"}
     assert BeamlineFile.model_validate_json(file.model_dump_json()) == file
 
@@ -105,6 +108,7 @@ def test_a_virtual_beamline_reaches_no_other(tmp_path: Path, key: str) -> None:
         ({"epics": {"pva_addresses": ["cam"]}}, "needs 'epics' with 'ca_addresses'"),
         ({"epics": {"ca_adresses": ["ioc"]}}, "did you mean 'ca_addresses'"),
         ({"epics": {"ca_addresses": ["ioc:99999"]}}, "'ioc:99999' is no address"),
+        ({"epics": {"ca_addresses": ["a;b"]}}, "'a;b' is no address"),
         ({"ledger": None}, "needs 'ledger', the folder of its exposure log"),
         ({"ledger": "ledger"}, "must be an absolute path"),
         ({"pvs": {"camra": "CAM:"}}, "did you mean 'camera'"),
@@ -115,6 +119,12 @@ def test_a_real_beamline_that_lacks_something_is_refused(
 ) -> None:
     with pytest.raises(FileRefused, match=sentence):
         load_beamline(written(tmp_path, real(**changes)))
+
+
+def test_a_material_that_nobody_knows_is_refused_before_anything_starts() -> None:
+    sample = load_beamline("virtual").samples[0].model_dump() | {"material": "NMC881"}
+    with pytest.raises(FileRefused, match=r"samples\.0\.material: .*did you mean NMC811"):
+        check_settings(changed(samples=[sample]))
 
 
 def test_a_scan_takes_pixels_and_axis_from_the_beamline() -> None:

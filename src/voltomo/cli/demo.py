@@ -22,14 +22,20 @@ _SCAN = ScanFile(
     flats_before=24,
     flats_after=12,
 )
+_LIMIT_GY = 400.0
 _LOST_IN_SWEEP = (0, 171, 449)
 """The first, one in the middle, the last: the ones that shift angles where order is trusted."""
 
 
 def demo_beamline(seed: int) -> BeamlineFile:
-    """The shipped virtual beamline with another seed."""
+    """The shipped virtual beamline with another seed, and a limit that one scan can be seen in."""
     file = load_beamline("virtual")
-    return file.model_copy(update={"twin": {**file.twin, "seed": seed}})
+    samples = [
+        sample.model_copy(update={"dose_limit_Gy": _LIMIT_GY}) if sample.name == _SCAN.sample
+        else sample
+        for sample in file.samples
+    ]  # fmt: skip
+    return file.model_copy(update={"samples": samples, "twin": {**file.twin, "seed": seed}})
 
 
 def lose_frames(folder: RunFolder, scan: ScanFile, file: BeamlineFile) -> int:

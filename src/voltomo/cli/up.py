@@ -82,6 +82,11 @@ def run_up(beamline: str, run_folder: Path | None, first_port: int | None) -> No
     file = load_beamline(beamline)
     supervisor = make_supervisor(folder, file, first_port)
     say(f"starting the beamline {beamline!r} in {folder.root}")
+    if file.software_guard_only:
+        say(
+            "software guard only: this beamline's shutter does not close by itself when the guard "
+            "hangs (shutter_closes_when_stale in the beamline file)"
+        )
     keep_up(supervisor, lambda: _say_doses(folder, file))
 
 

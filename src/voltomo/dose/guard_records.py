@@ -8,8 +8,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 _LONG = 16384
+_REASON = 1024
+_STRING = 40
 _STATES = ("Idle", "Leased", "Latched")
 _REPLIES = 8
+
+
+def fitting(text: str, size: int) -> str:
+    """As much of a text as a record of this size holds in UTF-8, its closing zero included.
+
+    A text that is too long is refused by the record, and would end the guard's loop.
+    """
+    return text.encode()[: size - 1].decode(errors="ignore")
 
 
 class GuardRecords:
@@ -45,7 +55,7 @@ class GuardRecords:
         builder.stringIn("Run", initial_value=run)
         self._heartbeat = builder.longIn("Heartbeat", initial_value=0)
         self._state = builder.mbbIn("State", *_STATES)
-        self._reason = builder.longStringIn("Reason", length=1024)
+        self._reason = builder.longStringIn("Reason", length=_REASON)
         self._lease_id = builder.stringIn("LeaseId")
         self._sample = builder.stringIn("Sample")
         self._numbers = {
@@ -90,8 +100,8 @@ class GuardRecords:
         elif name == "State":
             self._state.set(_STATES.index(value))
         elif name == "Reason":
-            self._reason.set(value)
+            self._reason.set(fitting(value, _REASON))
         elif name == "LeaseId":
-            self._lease_id.set(value[:39])
+            self._lease_id.set(fitting(value, _STRING))
         elif name == "Sample":
-            self._sample.set(value[:39])
+            self._sample.set(fitting(value, _STRING))
