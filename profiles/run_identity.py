@@ -82,6 +82,9 @@ class RunIdentity:
         """
         import epics
 
+        from voltomo.devices.quiet_libca import quiet_libca
+
+        quiet_libca()
         name = f"{self._addresses.prefix}Guard:Run"
         answering = epics.PV(name, connection_timeout=timeout_s)
         seen = answering.get(as_string=True, timeout=timeout_s)

@@ -21,6 +21,7 @@ from voltomo.model.sentence import SentenceError
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.interrupts import Interrupts
 from voltomo.profiles.run_identity import RunIdentity
+from voltomo.runtime.addresses import Addresses
 from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.locks import FileLock
 from voltomo.runtime.recorded_scan import RecordedScan
@@ -75,11 +76,15 @@ class Session:
     @property
     def metadata(self) -> dict[str, Any]:
         """Start-document entries that every scan of this session carries."""
-        camera = self.file.twin.get("camera", {})
+        camera = self.file.twin.get("camera") or {}
         entries: dict[str, Any] = {
             "source": "twin" if self.file.virtual else "beamline",
             "energy_keV": self.file.energy_keV,
-            "beamline": {"name": self.file.name, "source_name": self.file.source_name},
+            "beamline": {
+                "name": self.file.name,
+                "source_name": self.file.source_name,
+                "software_guard_only": self.file.software_guard_only,
+            },
         }
         if camera.get("source") == "replay":
             recorded = RecordedScan.read(Path(camera["replay_file"]))
@@ -163,7 +168,7 @@ def open_session(
         identity.keep(resources, f"a session in {folder.root}")
         identity.demand_guard(timeout_s)
         watched = interrupts or Interrupts(signal.SIGINT)
-        session = _connect(folder, file, addresses.prefix, resources, timeout_s, watched)
+        session = _connect(folder, file, addresses, resources, timeout_s, watched)
         session.RE.preprocessors.append(identity.demand_run)
     except BaseException:
         resources.close()
@@ -194,7 +199,7 @@ def _look_there_alone(environment: dict[str, str]) -> None:
 def _connect(
     folder: RunFolder,
     file: BeamlineFile,
-    prefix: str,
+    addresses: Addresses,
     resources: ExitStack,
     timeout_s: float,
     interrupts: Interrupts,
@@ -210,7 +215,8 @@ def _connect(
         closed = close_abandoned(log)
     run_log = RunLog(folder.run_log)
     resources.callback(run_log.close)
-    beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames)
+    prefix = addresses.prefix
+    beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames, pvs=addresses.names)
     engine = SessionEngine(interrupts)
     engine.subscribe(run_log)
     live = LiveVerdicts(f"{prefix}Live:", name="live")

@@ -38,9 +38,8 @@ def _make_shell(folder: RunFolder) -> GuardShell:
     for entry in read_log(folder.exposure_log):
         ledger.add(entry.kind, entry.data)
         last_entry_s = entry.utc_s
-    return GuardShell(
-        GuardCore(settings, _dose_per_fluence_Gy_cm2, ledger), exposure_log, last_entry_s
-    )
+    core = GuardCore(settings, _dose_per_fluence_Gy_cm2, ledger)
+    return GuardShell(core, exposure_log, last_entry_s, folder.addresses().names)
 
 
 def main() -> None:
@@ -60,8 +59,9 @@ def main() -> None:
     from softioc import asyncio_dispatcher, builder, softioc
 
     dispatcher = asyncio_dispatcher.AsyncioDispatcher()
-    run = folder.addresses().run
-    shell.records = GuardRecords(shell.prefix, shell.command, shell.stop_beam, shell.reset, run)
+    shell.records = GuardRecords(
+        shell.prefix, shell.command, shell.stop_beam, shell.reset, folder.addresses().run
+    )
     builder.LoadDatabase()
     softioc.iocInit(dispatcher, enable_pva=False)
     running = asyncio.run_coroutine_threadsafe(shell.run(), dispatcher.loop)

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.live.run_follower import RunFollower, RunStarted, RunStopped
+from voltomo.model.pv_names import PvNames
 
 _HEADER = struct.Struct("<HHiffIi")
 
-NUMBERS = {
+OWN_NUMBERS = {
     "dose_Gy": "Guard:Dose",
     "dose_rate_Gy_s": "Guard:DoseRate",
     "dose_left_Gy": "Guard:BudgetDose",
     "seconds_left": "Guard:BudgetSeconds",
-    "triggers_latched": "Trigger:Count_RBV",
     "frames_in": "Live:FramesIn",
     "frames_processed": "Live:FramesProcessed",
     "lost_frames": "Live:LostFrames",
@@ -31,11 +31,8 @@ NUMBERS = {
     "latency_p99_ms": "Live:LatencyP99",
     "transmission": "Live:Transmission",
     "snr": "Live:SNR",
-    "ring_current_mA": "Beam:RingCurrent",
-    "angle_deg": "Stage:Rotation.RBV",
 }
-WORDS = {
-    "shutter": "Shutter:State_RBV",
+OWN_WORDS = {
     "guard": "Guard:State",
     "guard_reason": "Guard:Reason",
     "live": "Live:State",
@@ -53,6 +50,23 @@ class ShownSlice:
     frames: int
     row: int
     scan_uid: str = ""
+
+
+def numbers_shown(prefix: str, pvs: PvNames) -> dict[str, str]:
+    """PVs of the numbers on the page: voltomo's own under ``prefix``, and the beamline's."""
+    beamline = {
+        "triggers_latched": f"{pvs.trigger}Count_RBV",
+        "ring_current_mA": pvs.ring_current,
+        "angle_deg": f"{pvs.rotation}.RBV",
+    }
+    own = {name: prefix + pv for name, pv in OWN_NUMBERS.items()}
+    return own | {name: pv for name, pv in beamline.items() if pv is not None}
+
+
+def words_shown(prefix: str, pvs: PvNames) -> dict[str, str]:
+    """PVs of the words on the page."""
+    own = {name: prefix + pv for name, pv in OWN_WORDS.items()}
+    return own | {"shutter": f"{pvs.shutter}State_RBV"}
 
 
 def encode_slice(shown: ShownSlice) -> bytes:
@@ -116,7 +130,7 @@ class Feed:
             self.changed.notify_all()
 
 
-async def gather_values(feed: Feed, prefix: str) -> None:
+async def gather_values(feed: Feed, prefix: str, pvs: PvNames) -> None:
     """Monitor all PVs; one that is absent stays absent, and comes when it comes."""
     import aioca
 
@@ -134,11 +148,11 @@ async def gather_values(feed: Feed, prefix: str) -> None:
 
         return take
 
-    for name, pv in NUMBERS.items():
-        aioca.camonitor(prefix + pv, numbers(name), notify_disconnect=True)
-    for name, pv in WORDS.items():
+    for name, pv in numbers_shown(prefix, pvs).items():
+        aioca.camonitor(pv, numbers(name), notify_disconnect=True)
+    for name, pv in words_shown(prefix, pvs).items():
         kind = aioca.DBR_CHAR_STR if name in ("guard_reason", "verdicts") else aioca.DBR_STRING
-        aioca.camonitor(prefix + pv, words(name), datatype=kind, notify_disconnect=True)
+        aioca.camonitor(pv, words(name), datatype=kind, notify_disconnect=True)
 
 
 async def gather_slices(feed: Feed, prefix: str) -> Any:
@@ -189,6 +203,7 @@ def run_values(started: RunStarted) -> dict[str, Any]:
         "scan_uid": started.uid,
         "scanned": started.spec.sample,
         "source": started.source,
+        "software_guard_only": started.software_guard_only,
         "started_utc_s": started.utc_s,
         "triggers": started.spec.triggers,
         "views": geometry.projections,

@@ -24,7 +24,8 @@ class RunStarted:
     """A tomography began, at this time of the wall clock.
 
     ``source`` is "twin", "replay" or "beamline"; ``assumed`` names what a replayed recording did
-    not say ("pixel size", "energy").
+    not say ("pixel size", "energy"). ``software_guard_only``: the shutter does not close by
+    itself when the guard falls silent.
     """
 
     uid: str
@@ -32,6 +33,7 @@ class RunStarted:
     utc_s: float
     source: str = "beamline"
     assumed: tuple[str, ...] = ()
+    software_guard_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ class RunFollower:
                 float(doc.get("time", 0.0)),
                 str(doc.get("source", "beamline")),
                 tuple(map(str, replayed.get("assumed", ()))),
+                bool(dict(doc.get("beamline") or {}).get("software_guard_only", False)),
             )
         ]
 

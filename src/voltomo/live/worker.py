@@ -46,13 +46,13 @@ class Records:
         self.uid = builder.longStringIn("ScanUid", length=256)
         self.state = builder.mbbIn("State", *_STATES)
         self.numbers = {
-            name: builder.aIn(name, initial_value=0.0, PREC=3)
-            for name in (
-                "LostFrames",
-                "Transmission",
-                "SNR",
-                "LatencyP50",
-                "LatencyP99",
+            name: builder.aIn(name, initial_value=0.0, PREC=3, EGU=unit)
+            for name, unit in (
+                ("LostFrames", ""),
+                ("Transmission", ""),
+                ("SNR", ""),
+                ("LatencyP50", "ms"),
+                ("LatencyP99", "ms"),
             )
         }
         self.counts = {
@@ -219,9 +219,10 @@ def main() -> None:
     server = SliceServer(f"{settings.prefix}Live:Slice")
     engine = Engine(settings, folder.run_log, server.post, records.show)
     orders.engine = engine
-    subscription = _subscribe_frames(f"{settings.prefix}Cam:Pva1:Image", engine)
+    names = folder.addresses().names
+    subscription = _subscribe_frames(names.frames, engine)
     asyncio.run_coroutine_threadsafe(
-        _subscribe_chunks(f"{settings.prefix}Trigger:Chunk", engine), dispatcher.loop
+        _subscribe_chunks(f"{names.trigger}Chunk", engine), dispatcher.loop
     ).result()
     thread = threading.Thread(target=engine.run, name="engine")
     thread.start()

@@ -220,6 +220,8 @@ def _said(scan: Scan) -> Iterator[tuple[str, str]]:
     known_size = f"{size} of {geometry.pixel_um:g} µm"
     yield "Started", when + took
     yield "Beamline", f"{name} ({source})"
+    if beamline.get("software_guard_only"):
+        yield "Guard", "software guard only: the shutter does not close by itself when it hangs"
     yield "Energy", f"not recorded, {known} assumed" if "energy" in assumed else known
     yield (
         "Angles",

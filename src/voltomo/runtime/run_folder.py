@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,14 @@ class RunFolder:
         for folder in (self.root, self.frames, self.services, self.exports):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
+
+    def clear(self) -> None:
+        """Remove all that earlier runs left, but for locks; whoever calls must hold them."""
+        for path in self.root.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.suffix != ".lock":
+                path.unlink()
 
     @property
     def frames(self) -> Path:
@@ -65,8 +74,12 @@ class RunFolder:
 
     @property
     def exposure_log(self) -> Path:
-        """Every lease and every opening of the beam: written by the guard alone."""
-        return self.root / "exposure.log"
+        """Every lease and every opening of the beam: written by the guard alone.
+
+        It may lie with the beamline; the run folder then has a link to it.
+        """
+        path = self.root / "exposure.log"
+        return path.readlink() if path.is_symlink() else path
 
     @property
     def beamline_lock(self) -> Path:

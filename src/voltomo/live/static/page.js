@@ -130,7 +130,8 @@ function showValues(v) {
   show("latency", v.latency_p50_ms ? `${number(v.latency_p50_ms, 0)} / ${number(v.latency_p99_ms, 0)} ms` : dash);
   showDose(v);
   show("shutter", v.shutter ?? "does not answer", v.shutter === "Fault" || v.shutter == null ? "bad" : "");
-  show("guard", v.guard ?? "does not answer", v.guard === "Latched" || v.guard == null ? "bad" : "");
+  const only = v.software_guard_only ? ", software guard only" : "";
+  show("guard", v.guard ? v.guard + only : "does not answer", v.guard === "Latched" || v.guard == null ? "bad" : "");
   show("ring", known(v.ring_current_mA, `${number(v.ring_current_mA)} mA`));
   show("reason", v.guard_reason ?? "", v.guard === "Latched" ? "bad" : "warn");
   showVerdicts(v.verdicts ?? "{}");
