@@ -16,7 +16,8 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
     Raises
     ------
     FileRefused
-        A setting is unknown to its service or out of range; all of them are listed.
+        A setting is unknown to its service or out of range, or the dose of a sample cannot be
+        computed; all of them are listed.
     """
     from voltomo.dose.guard_settings import GuardSettings
     from voltomo.live.settings import LiveSettings
@@ -62,7 +63,22 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
                 f"{name}.{'.'.join(map(str, detail['loc']))}: {sentence(model, detail)}"
                 for detail in error.errors()
             ]
+    mistakes += _without_dose(file)
     if mistakes:
         listed = "\n".join(mistakes)
         raise FileRefused(f"{listed}\n{len(mistakes)} mistake(s); nothing was started")
     return checked
+
+
+def _without_dose(file: BeamlineFile) -> list[str]:
+    """Samples whose dose the guard could not compute: no lease would ever be given."""
+    from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
+    from voltomo.dose.materials import material
+
+    mistakes: list[str] = []
+    for sample in file.samples:
+        try:
+            dose_per_fluence_Gy_cm2(material(sample.material), file.energy_keV)
+        except (LookupError, ValueError) as error:
+            mistakes.append(f"samples, {sample.name!r}: {error.args[0]}")
+    return mistakes
