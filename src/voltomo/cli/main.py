@@ -57,7 +57,7 @@ def status(run_folder: Folder = None) -> None:
 
 @app.command()
 def scan(
-    file: Annotated[Path, typer.Argument(help="Scan file (YAML).")],
+    file: Annotated[Path, typer.Argument(help="Scan file (YAML).", readable=False)],
     run_folder: Folder = None,
     quiet: Annotated[bool, typer.Option(help="No progress bars.")] = False,
 ) -> None:
@@ -69,7 +69,7 @@ def scan(
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="NXtomo or DataExchange file.")],
+    file: Annotated[Path, typer.Argument(help="NXtomo or DataExchange file.", readable=False)],
     axis: Annotated[
         float | None, typer.Option(help="Column of the rotation axis; else from 0/180° pairs.")
     ] = None,
@@ -142,10 +142,11 @@ def warmup() -> None:
 def main() -> None:
     """Entry point: errors that a person can act on are shown as sentences, not as tracebacks."""
     from voltomo.cli.errors import sentences
+    from voltomo.cli.leaving import leaving
     from voltomo.cli.logs import log_to_terminal
 
     log_to_terminal()
-    with sentences():
+    with leaving(), sentences():
         app()
 
 

@@ -14,6 +14,8 @@ _CONNECTION_S = 5.0
 
 def run_reset(reason: str, run_folder: Path | None) -> None:
     """Reset the guard; it refuses while the shutter is not read closed."""
+    if not reason.strip():
+        raise Refused("a reset needs a reason: the cause, and what was done about it")
     folder = RunFolder.locate(run_folder)
     addresses = folder.addresses()
     os.environ.update(addresses.client_environment())

@@ -94,6 +94,8 @@ def _interact(folder: RunFolder, interrupts: Interrupts, *, ours: bool) -> None:
                 app.start()
         finally:
             interrupts.idle = interrupts.ignore
+            # It would do so at Python's own end: history is written, temporary files go.
+            app.shell.atexit_operations()
 
 
 def banner(session: Session, *, ours: bool) -> str:
