@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -122,6 +121,17 @@ def shell(beamline: Beamline = "virtual", run_folder: Folder = None) -> None:
 
 
 @app.command()
+def reset(
+    reason: Annotated[str, typer.Argument(help="The cause, and what was done about it.")],
+    run_folder: Folder = None,
+) -> None:
+    """Let a guard that latched shut give leases again, once the shutter is closed."""
+    from voltomo.cli.reset import run_reset
+
+    run_reset(reason, run_folder)
+
+
+@app.command()
 def warmup() -> None:
     """Compile the numerical kernels, so that the first scan does not wait for them."""
     from voltomo.cli.warmup import run_warmup
@@ -132,8 +142,9 @@ def warmup() -> None:
 def main() -> None:
     """Entry point: errors that a person can act on are shown as sentences, not as tracebacks."""
     from voltomo.cli.errors import sentences
+    from voltomo.cli.logs import log_to_terminal
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_to_terminal()
     with sentences():
         app()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from voltomo.cli.export import enclosure, live_result
+from voltomo.cli.enclosures import enclosure, live_result
 from voltomo.cli.job import Job, settings_of
 from voltomo.records.report import write_report
 from voltomo.records.scan import Scan, read_scan
@@ -94,7 +94,10 @@ def write_results(results: Sequence[Result], output: Path) -> None:
     report = write_report(
         [result.scan for result in results],
         output / "report.html",
-        {result.summary.uid: enclosure(result.nxtomo, result.live) for result in results},
+        {
+            result.summary.uid: enclosure(result.scan, result.nxtomo, result.live)
+            for result in results
+        },
     )
     summary = Summary(scans=tuple(result.summary for result in results))
     summary.write(output / "summary.json")

@@ -10,13 +10,26 @@ from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.yaml_file import FileRefused, sentence
 
 
+def _unknown_materials(file: BeamlineFile) -> list[str]:
+    from voltomo.dose.materials import UnknownMaterialError, material
+
+    mistakes: list[str] = []
+    for number, sample in enumerate(file.samples):
+        try:
+            material(sample.material)
+        except UnknownMaterialError as error:
+            mistakes.append(f"samples.{number}.material: {error}")
+    return mistakes
+
+
 def check_settings(file: BeamlineFile) -> dict[str, Any]:
     """Sections of ``settings.json`` for a beamline.
 
     Raises
     ------
     FileRefused
-        A setting is unknown to its service or out of range; all of them are listed.
+        A setting is unknown to its service or out of range, or a sample is made of a material
+        that nobody knows; all of them are listed.
     """
     from voltomo.dose.guard_settings import GuardSettings
     from voltomo.live.settings import LiveSettings
@@ -46,7 +59,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
         "camera": {**camera, **of_camera},
     }
     live: dict[str, Any] = {"prefix": file.prefix, **file.live}
-    mistakes: list[str] = []
+    mistakes = _unknown_materials(file)
     checked: dict[str, Any] = {}
     sections: list[tuple[str, type[BaseModel], dict[str, Any]]] = [
         ("guard", GuardSettings, guard),

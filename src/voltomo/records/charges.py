@@ -25,6 +25,16 @@ class Charge(BaseModel):
     reason: str = ""
     stamp: str = ""
 
+    @classmethod
+    def of_run(cls, uid: str, exposure_entries: Iterable[Entry]) -> dict[str, Self]:
+        """Leases of one run that the guard settled, by lease, in the order of its log."""
+        found = (
+            cls.model_validate(entry.data)
+            for entry in exposure_entries
+            if entry.kind == "settle" and entry.data.get("scan_uid") == uid
+        )
+        return {charge.lease_id: charge for charge in found}
+
 
 class Opening(BaseModel):
     """One stretch of open beam: from when to when, with what flux, at what dose.

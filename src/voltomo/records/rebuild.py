@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,17 @@ from typing import Any
 from voltomo.records.nxtomo import NXtomoProjection
 from voltomo.records.projection import Projection
 from voltomo.records.report import Enclosure, write_report
-from voltomo.records.scan import assemble
+from voltomo.records.scan import Scan, assemble
 from voltomo.records.scan_record import fold_scan, scan_uids
 from voltomo.runtime.append_log import Entry, read_log
 from voltomo.runtime.run_folder import RunFolder
+
+Enclose = Callable[[Scan, Path | None], Enclosure]
+
+
+def link_only(_: Scan, nxtomo: Path | None) -> Enclosure:
+    """Only the exported file."""
+    return Enclosure(nxtomo=nxtomo)
 
 
 @dataclass(frozen=True)
@@ -24,9 +31,13 @@ class ReportProjection:
     ----------
     folder : RunFolder
         Where frames lie and where exports go.
+    enclose : callable, optional
+        What the report shows of a scan beyond its record, given its exported file if there is
+        one; that file alone if not given.
     """
 
     folder: RunFolder
+    enclose: Enclose = link_only
     name: str = "report"
 
     def fold(self, log: Iterable[Entry]) -> Path:
@@ -40,10 +51,10 @@ class ReportProjection:
             record = fold_scan(uid, entries, exposures).with_files_found(self.folder.frames)
             scans.append(assemble(record))
             path = exported.path_of(uid)
-            enclosures[uid] = Enclosure(nxtomo=path if path.exists() else None)
+            enclosures[uid] = self.enclose(scans[-1], path if path.exists() else None)
         return write_report(scans, self.folder.exports / "report.html", enclosures)
 
 
-def projections(folder: RunFolder) -> tuple[Projection[Any], ...]:
+def projections(folder: RunFolder, enclose: Enclose = link_only) -> tuple[Projection[Any], ...]:
     """Every projection of a run folder, in the order in which they build on each other."""
-    return NXtomoProjection(folder), ReportProjection(folder)
+    return NXtomoProjection(folder), ReportProjection(folder, enclose)

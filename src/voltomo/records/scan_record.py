@@ -82,7 +82,7 @@ class ScanRecord:
     baseline : tuple of Reading
         Positions, energy, currents before and after.
     openings, charges : tuple
-        Every opening of the beam for this run (exposure log), every settled lease.
+        Every opening of the beam for this run (exposure log), every settled lease (both logs).
     """
 
     uid: str
@@ -165,6 +165,7 @@ def fold_scan(
         The run is not in the log, or holds no scan.
     """
     fold = _Fold(uid)
+    exposures = list(exposure_entries)
     for entry in run_entries:
         fold.take(entry)
     if fold.start is None or "scan_spec" not in fold.start:
@@ -177,8 +178,9 @@ def fold_scan(
         latches=_latches(fold.latched),
         sources=tuple(dict.fromkeys(fold.sources)),
         baseline=tuple(fold.baseline),
-        openings=Opening.of_run(uid, exposure_entries),
-        charges=tuple(fold.charges.values()),
+        openings=Opening.of_run(uid, exposures),
+        # A session that died has not heard of the last settlements; the guard has.
+        charges=tuple((fold.charges | Charge.of_run(uid, exposures)).values()),
     )
 
 
