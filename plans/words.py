@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bluesky.utils import FailedPause, RunEngineControlException
+
 from voltomo.model.sentence import SentenceError
 
 INTERRUPTIONS = (RunEngineControlException, FailedPause)
