@@ -18,14 +18,14 @@ from ophyd.status import Status
 
 from voltomo.devices.background import in_background, put, put_and_confirm, wait_until
 from voltomo.devices.camera_checks import check_camera
-from voltomo.devices.camera_file import read_frames
+from voltomo.devices.camera_file import read_stamps
 from voltomo.devices.faults import DeviceFault, fault
 from voltomo.devices.timeouts import ARMING_S, CLOSING_S
 from voltomo.model.arming import CameraSetup, FrameBlock
+from voltomo.model.frame_layout import FRAMES
 from voltomo.model.frame_table import Frames
 from voltomo.model.scan_spec import Block
 
-DATASET = "/entry/data/data"
 _POLL_S = 0.02
 
 
@@ -138,7 +138,7 @@ class Camera(Device):
                 uri=f"file://localhost{quote(str(armed.path))}",
                 data_key=f"{self.name}_image",
                 parameters={
-                    "dataset": DATASET,
+                    "dataset": FRAMES,
                     "chunk_shape": [1, *armed.shape],
                     "swmr": True,
                     "block": armed.block.block.name,
@@ -154,7 +154,7 @@ class Camera(Device):
         """Stamps and numbers of the frames of the last block whose file is closed."""
         if self._last_path is None:
             raise DeviceFault(f"{self.name}: expected a closed file of frames, saw none")
-        return read_frames(self._last_path)
+        return read_stamps(self._last_path)
 
     def stop(self, *, success: bool = False) -> None:
         """No more frames; the file is closed by the writer."""

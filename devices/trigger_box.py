@@ -15,9 +15,9 @@ from ophyd.status import Status
 from voltomo.devices.background import in_background, put, put_and_confirm, wait_until
 from voltomo.devices.faults import DeviceFault, fault
 from voltomo.devices.timeouts import ARMING_S, train_timeout_s
-from voltomo.devices.trigger_chunks import ChunkJoiner, merge, unpack
+from voltomo.devices.trigger_chunks import ChunkJoiner, merge
 from voltomo.model.arming import TriggerTrain
-from voltomo.model.trigger_source import TriggerChunk
+from voltomo.model.trigger_source import TriggerChunk, unpack
 
 _LAST_CHUNK_S = 0.3
 _POLL_S = 0.01

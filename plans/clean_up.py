@@ -8,6 +8,7 @@ from typing import Any
 from bluesky import Msg
 from bluesky import plan_stubs as bps
 from bluesky.utils import short_uid
+
 from voltomo.plans.protocols import TomographyBeamline
 from voltomo.plans.words import CLOSED, ScanFailed, innermost
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bluesky import Msg
 from bluesky import plan_stubs as bps
+
 from voltomo.model.arming import BeamNeed, CameraSetup
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.plans.arithmetic import (

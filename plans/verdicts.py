@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from bluesky import Msg
 from bluesky import plan_stubs as bps
+
 from voltomo.model.verdict import Verdict
 
 _POLL_S = 0.05

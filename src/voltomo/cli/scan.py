@@ -166,12 +166,11 @@ def _sentence(failed: BaseException) -> str:
     """The innermost cause of a failed status, which names device, expected and seen."""
     from bluesky.utils import FailedStatus
 
+    from voltomo.plans.words import root_of
+
     if isinstance(failed, SentenceError):
         return str(failed)
-    cause: BaseException = failed
-    if isinstance(failed, FailedStatus):
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
+    cause = root_of(failed) if isinstance(failed, FailedStatus) else failed
     if isinstance(cause, SentenceError):
         return str(cause)
     log.error("the scan failed by a mistake of the program", exc_info=failed)

@@ -16,7 +16,7 @@ from voltomo.live.engine import Engine, Progress, StreamedFrame
 from voltomo.live.live_slice import SliceState
 from voltomo.live.settings import LiveSettings
 from voltomo.model.scan_spec import ScanSpec
-from voltomo.model.trigger_source import TriggerChunk
+from voltomo.model.trigger_source import unpack
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent, stop_on_signals
 
@@ -112,16 +112,6 @@ class WorkerOrders:
             self.engine.stop()
 
 
-def parse_chunk(values: Any) -> TriggerChunk | None:
-    """A chunk from the flat waveform [first, n, angles, times]; None where it holds nothing."""
-    if len(values) < 2 or int(values[1]) <= 0:
-        return None
-    first, count = int(values[0]), int(values[1])
-    if len(values) < 2 + 2 * count:
-        return None
-    return TriggerChunk(first, values[2 : 2 + count], values[2 + count : 2 + 2 * count])
-
-
 class SliceServer:
     """Serves the slice as an NTNDArray."""
 
@@ -188,9 +178,13 @@ async def _subscribe_chunks(name: str, engine: Engine) -> Any:
     import aioca
 
     def latched(values: Any) -> None:
-        chunk = parse_chunk(values)
-        if chunk is not None:
-            engine.latch(chunk, values.timestamp)
+        try:
+            chunk = unpack(values)
+        except ValueError as error:
+            log.warning("latches that cannot be understood were ignored: %s", error)
+        else:
+            if chunk.time_s:
+                engine.latch(chunk, values.timestamp)
 
     return aioca.camonitor(name, latched, format=aioca.FORMAT_TIME, all_updates=True)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from voltomo.runtime.recorded_scan import RecordedScan
 from voltomo.twin.area_detector import AreaDetector
-from voltomo.twin.camera_engine import Acquisition, CameraEngine, CameraState, Delivered
+from voltomo.twin.camera_engine import Acquisition, CameraEngine, CameraFrame, CameraState
 from voltomo.twin.frame_publisher import QUEUE_SIZE, FramePublisher, PublisherCounts
 from voltomo.twin.frame_ring import FrameRing
 from voltomo.twin.frame_source import FrameSource
@@ -62,7 +62,7 @@ class CameraIoc:
             scene.folder.frame_ring, rows, columns, scene.settings.camera.ring_slots
         )
         self._channel = scene.prefix + "Cam:Pva1:Image"
-        first = Delivered(np.zeros(source.shape, np.uint16), 0, 0.0)
+        first = CameraFrame(np.zeros(source.shape, np.uint16), 0, 0.0)
         self._publisher = FramePublisher(self._channel, first)
         self._engine = CameraEngine(scene.world, source, ring, self._publisher.publish)
         self._shape = source.shape
