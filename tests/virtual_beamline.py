@@ -20,9 +20,8 @@ from voltomo.cli.supervisor import Supervisor
 from voltomo.cli.up import make_supervisor
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
 from voltomo.profiles.scan_file import ScanFile
+from voltomo.records.run_entries import last_scan
 from voltomo.records.scan import Scan, read_scan
-from voltomo.records.scan_record import scan_uids
-from voltomo.runtime.append_log import read_log
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.world import World
 
@@ -104,7 +103,9 @@ class VirtualBeamline:
 
     def last_scan(self) -> Scan:
         """The last run with its frames."""
-        return read_scan(self.folder, scan_uids(read_log(self.folder.run_log))[-1])
+        uid = last_scan(self.folder.run_log)
+        assert uid is not None, "no scan was begun"
+        return read_scan(self.folder, uid)
 
     def live(self, scan: Scan) -> dict[str, Any]:
         """What the live path left of a scan."""

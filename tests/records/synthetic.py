@@ -213,6 +213,7 @@ class SyntheticRun:
         flux = [[t, FLUX] for t in np.linspace(opened, closed, 5)]
         ledger.append("exposure", cost | {
             "opened_utc_s": opened, "closed_utc_s": closed, "flux": flux,
+            "charged_s": 0.0 if replay else closed - opened,
             "dose_per_fluence_Gy_cm2": DOSE_PER_FLUENCE})  # fmt: skip
         log.append_entry("settlement", cost | {"reason": "done"})
 

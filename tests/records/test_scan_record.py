@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.records.synthetic import TRIGGER_MINUS_UTC_S, SyntheticRun, small_spec
-from voltomo.records.scan_record import ScanRecord, fold_scan, scan_uids
+from voltomo.records.run_entries import scans_in
+from voltomo.records.scan_record import ScanRecord, fold_scan, fold_scans
 from voltomo.runtime.append_log import Entry, read_log
 from voltomo.runtime.run_folder import RunFolder
 
@@ -49,8 +50,11 @@ def test_whole_run_from_its_logs(tmp_path):
     SyntheticRun(folder).write()
     run = SyntheticRun(folder).write()
     log, ledger = read_log(folder.run_log), read_log(folder.exposure_log)
-    assert len(scan_uids(log)) == 2
+    assert list(scans_in(folder.run_log))[1:] == [run.uid]
     record = fold_scan(run.uid, log, ledger)
+    both = list(fold_scans(log, ledger))
+    assert len(both) == 2
+    assert same(record, both[1])
     assert same(record, fold_scan(run.uid, log, ledger))
     assert list(record.latches.index) == list(range(90))
     assert record.latches.utc_minus_trigger_s == pytest.approx(-TRIGGER_MINUS_UTC_S, abs=0.01)

@@ -10,8 +10,8 @@ from typing import Any
 
 import typer
 
-from voltomo.cli.export import enclosure, live_result
 from voltomo.cli.job import Job, settings_of
+from voltomo.records.live_result import enclosure, live_result
 from voltomo.records.report import write_report
 from voltomo.records.scan import Scan, read_scan
 from voltomo.records.summary import LiveSummary, ScanSummary, Summary

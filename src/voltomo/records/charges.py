@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from voltomo.runtime.append_log import Entry
+from voltomo.runtime.log_reader import Entry
 
 
 class Charge(BaseModel):
@@ -50,10 +50,11 @@ class Opening(BaseModel):
     stamp: str = ""
 
     @classmethod
-    def of_run(cls, uid: str, exposure_entries: Iterable[Entry]) -> tuple[Self, ...]:
-        """All openings for one run, in the order of the exposure log."""
-        return tuple(
-            cls.model_validate(entry.data)
-            for entry in exposure_entries
-            if entry.kind == "exposure" and entry.data.get("scan_uid") == uid
-        )
+    def by_run(cls, exposure_entries: Iterable[Entry]) -> dict[str, tuple[Self, ...]]:
+        """All openings for each run, in the order of the exposure log."""
+        found: dict[str, list[Self]] = {}
+        for entry in exposure_entries:
+            if entry.kind == "exposure" and entry.data.get("scan_uid"):
+                opening = cls.model_validate(entry.data)
+                found.setdefault(entry.data["scan_uid"], []).append(opening)
+        return {uid: tuple(openings) for uid, openings in found.items()}

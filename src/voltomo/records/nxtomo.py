@@ -5,6 +5,7 @@ Written with h5py, integers as they were recorded, in one step: a reader never s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,8 @@ from voltomo.records.nxtomo_fields import (
 )
 from voltomo.records.nxtomo_rows import NXtomoRows, nxtomo_rows
 from voltomo.records.scan import Scan, assemble
-from voltomo.records.scan_record import FrameSource, fold_scan, scan_uids
-from voltomo.runtime.append_log import Entry, read_log
+from voltomo.records.scan_record import FrameSource, fold_scans
+from voltomo.runtime.log_reader import Entry, LogReader
 from voltomo.runtime.run_folder import RunFolder
 
 NEXUS_TOMO_VERSION = 1.5
@@ -132,15 +133,12 @@ class NXtomoProjection:
 
     def fold(self, log: Iterable[Entry]) -> list[Path]:
         """Write all files; returns them in the order of the scans."""
-        entries = list(log)
-        exposures = read_log(self.folder.exposure_log)
+        exposures = LogReader(self.folder.exposure_log).entries()
         written: list[Path] = []
-        for uid in scan_uids(entries):
-            record = fold_scan(uid, entries, exposures).with_files_found(self.folder.frames)
-            try:
-                written.append(export_nxtomo(assemble(record), self.path_of(uid)))
-            except NothingToExport:
-                continue
+        for record in fold_scans(log, exposures):
+            scan = assemble(record.with_files_found(self.folder.frames))
+            with contextlib.suppress(NothingToExport):
+                written.append(export_nxtomo(scan, self.path_of(record.uid)))
         return written
 
     def path_of(self, uid: str) -> Path:
