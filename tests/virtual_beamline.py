@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from voltomo.cli.supervisor import Supervisor
 from voltomo.cli.up import make_supervisor
+from voltomo.model.names import run_name
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
 from voltomo.profiles.scan_file import ScanFile
 from voltomo.records.run_entries import last_scan
@@ -109,7 +110,7 @@ class VirtualBeamline:
 
     def live(self, scan: Scan) -> dict[str, Any]:
         """What the live path left of a scan."""
-        path = self.folder.exports / f"{scan.record.uid[:8]}.live.json"
+        path = self.folder.exports / f"{run_name(scan.record.uid)}.live.json"
         return json.loads(path.read_text())
 
     def wait_for_sweep(self, process: subprocess.Popen[str], views: int, known: int) -> None:

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from tests.records.synthetic import SyntheticRun
 from voltomo.cli.main import app
+from voltomo.model.names import run_name
 from voltomo.records.rebuild import projections
 from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.log_reader import LogReader
@@ -25,8 +26,8 @@ def test_rebuilt_artefacts_are_the_same(tmp_path):
     whole = SyntheticRun(folder, lost=(30,)).write()
     aborted = SyntheticRun(folder, last=9, stop="abort").write()
     first = rebuild(folder)
-    reports = {f"{run.uid[:8]}.report.html" for run in (whole, aborted)}
-    assert set(first) == {f"{whole.uid[:8]}.nxs", "report.html", *reports}
+    reports = {f"{run_name(run.uid)}.report.html" for run in (whole, aborted)}
+    assert set(first) == {f"{run_name(whole.uid)}.nxs", "report.html", *reports}
     assert rebuild(folder) == first
     shutil.rmtree(folder.exports)
     folder.create()
@@ -44,10 +45,10 @@ def test_slices_and_verdicts_of_the_live_path_are_kept(tmp_path):
     verdict = {"value": 0.87, "judgement": "good"}
     live = {"verdicts": {"mean_transmission": verdict}, "frames_processed": 60}
     live |= {"latency_p50_ms": 20.0, "latency_p99_ms": 31.0}
-    (folder.exports / f"{run.uid[:8]}.live.json").write_text(json.dumps(live))
-    np.savez(folder.exports / f"{run.uid[:8]}.slice.npz", image=np.eye(48), row=6)
+    (folder.exports / f"{run_name(run.uid)}.live.json").write_text(json.dumps(live))
+    np.savez(folder.exports / f"{run_name(run.uid)}.slice.npz", image=np.eye(48), row=6)
     made = rebuild(folder)
-    for name in (f"{run.uid[:8]}.report.html", "report.html"):
+    for name in (f"{run_name(run.uid)}.report.html", "report.html"):
         page = made[name].decode()
         assert "Live slice at detector row 6" in page
         assert "0.87: good" in page

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.records.synthetic import TRIGGER_MINUS_UTC_S, SyntheticRun, small_spec
+from voltomo.model.names import run_name
 from voltomo.records.run_entries import scans_in
 from voltomo.records.scan_record import ScanRecord, fold_scan, fold_scans
 from voltomo.runtime.append_log import Entry, read_log
@@ -102,7 +103,10 @@ def test_events_count_as_pages_do():
 
 
 def test_file_names_with_blanks_and_without_a_block_are_understood():
-    resource = {"run_start": UID, "uri": f"file://localhost/data/my%20run/{UID[:8]}_sweep_0.h5"}
+    resource = {
+        "run_start": UID,
+        "uri": f"file://localhost/data/my%20run/{run_name(UID)}_sweep_0.h5",
+    }
     record = fold_scan(UID, entries([*start(), ("stream_resource", resource)]))
-    assert record.sources[0].path == Path(f"/data/my run/{UID[:8]}_sweep_0.h5")
+    assert record.sources[0].path == Path(f"/data/my run/{run_name(UID)}_sweep_0.h5")
     assert record.sources[0].block == "sweep_0"

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from voltomo.cli.errors import Refused
+from voltomo.model.names import run_name
 from voltomo.runtime.run_folder import RunFolder
 
 
@@ -23,9 +24,10 @@ def find_run(folder: RunFolder, uid: str) -> str:
     if uid == "last" and (last := last_scan(folder.run_log)) is not None:
         return last
     uids = list(scans_in(folder.run_log))
-    found = [known for known in uids if known.startswith(uid)]
+    digits = uid.replace("-", "")
+    found = [known for known in uids if known.replace("-", "").startswith(digits)]
     if len(found) != 1:
-        known = ", ".join(run[:8] for run in uids[-10:]) or "none"
+        known = ", ".join(run_name(run) for run in uids[-10:]) or "none"
         raise Refused(f"{uid!r} names {len(found)} runs in {folder.root}; the latest are: {known}")
     return found[0]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from voltomo.cli.errors import Refused
+from voltomo.model.names import run_name
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.profiles.beamline_file import running_beamline
 from voltomo.profiles.scan_file import ScanFile
@@ -50,7 +51,7 @@ def run_scan(file: Path, run_folder: Path | None, *, quiet: bool) -> None:
     spec = written.spec(beamline)
     with open_session(folder, beamline) as session:
         for uid in session.closed:
-            typer.echo(f"the run {uid[:8]} of a session that died was closed as failed")
+            typer.echo(f"the run {run_name(uid)} of a session that died was closed as failed")
         done = perform(session, spec, quiet=quiet)
         keep_live_result(session, done)
     for made in export_run(folder, done.uid):
@@ -78,7 +79,7 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     def note(name: str, doc: dict[str, Any]) -> None:
         if name == "start":
             started.append(doc["uid"])
-            typer.echo(f"scan {doc['uid'][:8]} of {spec.sample!r}: {spec.triggers} triggers")
+            typer.echo(f"scan {run_name(doc['uid'])} of {spec.sample!r}: {spec.triggers} triggers")
         elif name == "stop":
             stopped.append(doc)
 
@@ -135,7 +136,7 @@ def keep_live_result(session: Session, done: ScanDone, patience_s: float = _LIVE
             time.sleep(0.1)
         verdicts = {name: v.model_dump() for name, v in live.verdicts(done.uid).items()}
         latest = observer.wait_for(done.uid, 0, _SLICE_S)
-    base = session.folder.exports / done.uid[:8]
+    base = session.folder.exports / run_name(done.uid)
     result = {"uid": done.uid, "verdicts": verdicts, **live.progress()}
     write_json(base.with_suffix(".live.json"), json.loads(json.dumps(result, default=float)))
     if latest is not None:

@@ -14,6 +14,7 @@ from typing import cast
 import h5py
 import numpy as np
 
+from voltomo.model.names import run_name
 from voltomo.records.delivered import read_frames, relative_to, runs_of
 from voltomo.records.nxtomo_fields import (
     group,
@@ -60,7 +61,7 @@ def export_nxtomo(scan: Scan, path: Path, *, link: bool = False) -> Path:
     rows = nxtomo_rows(scan)
     if not rows.handle.size:
         why = "; ".join(scan.problems) or "it ended before the first dark"
-        raise NothingToExport(f"scan {scan.record.uid[:8]} has no frames to export: {why}")
+        raise NothingToExport(f"scan {run_name(scan.record.uid)} has no frames to export: {why}")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     with h5py.File(part, "w", libver=("earliest", "v110")) as file:
@@ -143,4 +144,4 @@ class NXtomoProjection:
 
     def path_of(self, uid: str) -> Path:
         """Where the file of a scan goes."""
-        return self.folder.exports / f"{uid[:8]}.nxs"
+        return self.folder.exports / f"{run_name(uid)}.nxs"

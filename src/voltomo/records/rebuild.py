@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from voltomo.model.names import run_name
 from voltomo.records.live_result import enclosure, live_result
 from voltomo.records.nxtomo import NXtomoProjection
 from voltomo.records.projection import Projection
@@ -51,7 +52,7 @@ class ReportProjection:
 
     def path_of(self, uid: str) -> Path:
         """Where the report of a scan goes."""
-        return self.folder.exports / f"{uid[:8]}.report.html"
+        return self.folder.exports / f"{run_name(uid)}.report.html"
 
 
 def projections(folder: RunFolder) -> tuple[Projection[Any], ...]:

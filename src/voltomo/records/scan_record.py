@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.model.frame_table import Triggers
+from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.records.charges import Charge, Opening
 from voltomo.records.run_entries import is_scan
@@ -131,7 +132,7 @@ class ScanRecord:
         found = [
             FrameSource(block.name, path)
             for block in self.blocks
-            for path in [frames_folder / f"{self.uid[:8]}_{block.name}.h5"]
+            for path in [frames_folder / f"{run_name(self.uid)}_{block.name}.h5"]
             if path.exists() and path.resolve() not in known
         ]
         return replace(self, sources=self.sources + tuple(found))
