@@ -60,7 +60,7 @@ def tomography(
     live : callable, optional
         Subscribed to the documents of this run.
     md : mapping, optional
-        Further entries of the start document.
+        Further entries of the start document; they win over the plan's own.
 
     Returns
     -------
@@ -95,6 +95,7 @@ def start_metadata(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts) -
         "detectors": [beamline.camera.name],
         "motors": [beamline.rotation.name],
         "num_points": spec.triggers,
+        "energy_keV": facts.energy_keV,
         "hints": {"dimensions": [(["trigger_angle_deg"], TRIGGERS)]},
         "preflight": facts.document(),
     }

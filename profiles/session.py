@@ -22,7 +22,6 @@ from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.interrupts import Interrupts
 from voltomo.profiles.run_identity import RunIdentity
 from voltomo.runtime.addresses import Addresses
-from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.locks import FileLock
 from voltomo.runtime.recorded_scan import RecordedScan
 from voltomo.runtime.run_folder import RunFolder
@@ -208,12 +207,9 @@ def _connect(
     from voltomo.devices.live_verdicts import LiveVerdicts
     from voltomo.live.callback import LiveReconstruction
     from voltomo.profiles.engine import SessionEngine
-    from voltomo.records.closing import close_abandoned
-    from voltomo.records.run_log import RunLog
+    from voltomo.records.closing import open_run_log
 
-    with AppendLog(folder.run_log) as log:
-        closed = close_abandoned(log)
-    run_log = RunLog(folder.run_log)
+    run_log, closed = open_run_log(folder.run_log)
     resources.callback(run_log.close)
     prefix = addresses.prefix
     beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames, pvs=addresses.names)

@@ -12,6 +12,7 @@ from voltomo.cli.errors import Refused
 from voltomo.cli.logs import session_log
 from voltomo.cli.say import say
 from voltomo.cli.up import make_supervisor
+from voltomo.model.names import run_name
 from voltomo.profiles.beamline_file import load_beamline, running_beamline
 from voltomo.profiles.interrupts import ALL, Interrupts
 from voltomo.runtime.locks import FileLock, Held
@@ -118,9 +119,9 @@ class _Announcer:
 
     def __call__(self, name: str, doc: dict[str, Any]) -> None:
         if name == "start" and "scan_spec" in doc:
-            say(f"scan {doc['uid'][:8]} of {doc['sample']!r}: {doc['num_points']} triggers")
+            say(f"scan {run_name(doc['uid'])} of {doc['sample']!r}: {doc['num_points']} triggers")
         elif name == "stop":
-            uid = doc["run_start"][:8]
+            uid = run_name(doc["run_start"])
             files = f"its files: voltomo export {uid}{self._where}"
             say(f"run {uid}: {doc['exit_status']}; {files}")
 
