@@ -70,7 +70,7 @@ def test_an_energy_that_is_not_read_counts_as_the_worse_of_declared_and_last() -
     rig.core.energy(math.nan)
     rig.run(0.5, lease)
     settlement = rig.settle(lease)["settlement"]
-    assert settlement["dose_Gy"] == pytest.approx(5 * RATE_GY_S, rel=0.08)
+    assert 5 * RATE_GY_S <= settlement["dose_Gy"] <= 1.15 * 5 * RATE_GY_S
     assert "energy is not read" in settlement["stamp"]
 
 
@@ -93,6 +93,14 @@ def test_beam_that_nobody_asked_for_is_counted_named_and_alarmed() -> None:
     assert rig.dose_Gy() - before == pytest.approx(2.0 * RATE_GY_S, rel=0.06)
     assert rig.dose_Gy() >= rig.truth_Gy
     assert rig.request()["ok"]
+
+
+def test_a_beam_that_is_heard_of_late_is_in_the_log_at_once() -> None:
+    rig = Rig()
+    rig.run(0.2)
+    rig.manual = True
+    rig.stall(3.0)
+    assert rig.dose_Gy() >= rig.truth_Gy > 2.9 * RATE_GY_S
 
 
 def test_only_a_stage_read_out_and_still_is_free() -> None:

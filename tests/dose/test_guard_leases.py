@@ -24,6 +24,15 @@ def test_a_lease_opens_and_settles_at_what_the_sample_got() -> None:
     assert rig.settle(lease)["settlement"] == settlement
 
 
+@pytest.mark.parametrize("seconds", [0.5, 0.52, 0.54, 0.56])
+def test_a_stretch_waits_for_the_reading_after_its_end(seconds: float) -> None:
+    rig = Rig()
+    rig.run(0.2)
+    lease = rig.request(5.0)["lease_id"]
+    rig.run(seconds, lease)
+    assert rig.settle(lease)["settlement"]["stamp"] == ""
+
+
 def test_silence_loses_the_lease_and_says_why() -> None:
     rig = Rig()
     lease = rig.request()["lease_id"]

@@ -116,6 +116,11 @@ class CameraEngine:
         """Begin to watch the edges."""
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs; one that an error has ended does nothing more."""
+        return self._thread.is_alive()
+
     def end(self) -> None:
         """Stop the thread."""
         self._ending.set()
@@ -234,7 +239,7 @@ class CameraEngine:
             image = self._render(exposure)
         if image is None:
             fate, unique_id = FATE_MISSED, -1
-            self.state = replace(self.state, missed=self.state.missed + 1)
+            self._count(missed=1)
         else:
             unique_id = self._number()
             lost = external and world.has_fault("lose_after_numbering", item.index)
@@ -246,15 +251,30 @@ class CameraEngine:
                 twice = external and world.has_fault("duplicate_frame", item.index)
                 for _ in range(2 if twice else 1):
                     self._deliver(Delivered(image, unique_id, stamp_s), item.start_s)
-            self.state = replace(
-                self.state,
-                frames=self.state.frames + 1,
-                images=self.state.images + 1,
-                unique_id=unique_id,
-                time_s=stamp_s,
-            )
+            self._count(frames=1, images=1, unique_id=unique_id, time_s=stamp_s)
         if external:
             world.frames.append(unique_id=unique_id, fate=fate, **row)
+
+    def _count(
+        self,
+        *,
+        frames: int = 0,
+        images: int = 0,
+        missed: int = 0,
+        unique_id: int | None = None,
+        time_s: float | None = None,
+    ) -> None:
+        """Add to the counters; whether it acquires is decided elsewhere and must not be undone."""
+        with self._guard:
+            state = self.state
+            self.state = replace(
+                state,
+                frames=state.frames + frames,
+                images=state.images + images,
+                missed=state.missed + missed,
+                unique_id=state.unique_id if unique_id is None else unique_id,
+                time_s=state.time_s if time_s is None else time_s,
+            )
 
     def _render(self, exposure: Any) -> NDArray[np.uint16] | None:
         late_s = self._world.now_s() - exposure.end_s

@@ -15,7 +15,7 @@ from voltomo.twin.frame_publisher import QUEUE_SIZE, FramePublisher
 from voltomo.twin.frame_ring import FrameRing
 from voltomo.twin.frame_source import FrameSource
 from voltomo.twin.image_formation import PhantomCamera
-from voltomo.twin.ioc import Scene
+from voltomo.twin.ioc import Scene, demand_alive
 from voltomo.twin.ioc import main as run_ioc
 from voltomo.twin.prepared_source import PreparedFrames
 from voltomo.twin.replay_source import ReplayFrames
@@ -181,6 +181,7 @@ class CameraIoc:
         try:
             await self._show_fixed()
             while True:
+                demand_alive(camera=self._engine, publisher=self._publisher)
                 await self.update()
                 await asyncio.sleep(_POLL_S)
         finally:

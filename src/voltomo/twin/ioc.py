@@ -41,6 +41,31 @@ def on_put(channel: Any, action: Callable[[Any], Awaitable[Any]]) -> None:
     channel.putter = put
 
 
+class Worker(Protocol):
+    """A thread that does a device's work."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        ...
+
+
+def demand_alive(**workers: Worker) -> None:
+    """End the process rather than serve PVs behind which nobody works.
+
+    Raises
+    ------
+    RuntimeError
+        A worker was ended by an error; the supervisor starts the process anew.
+    """
+    for name, worker in workers.items():
+        if not worker.alive:
+            raise RuntimeError(
+                f"the thread of the {name} was ended by an error, which stands above; its PVs "
+                "would only seem to live, so the process ends and has to be started again"
+            )
+
+
 class Device(Protocol):
     """What a twin's process serves."""
 

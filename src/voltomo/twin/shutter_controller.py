@@ -67,7 +67,7 @@ class ShutterController:
 
     def position(self, now_s: float) -> float:
         """Open part."""
-        return float(self._channel.at(now_s))
+        return self._channel.value(now_s)
 
     def step(self, now_s: float) -> list[Change]:
         """Look at the permissions and drive the blade; the states passed through since."""
@@ -80,7 +80,7 @@ class ShutterController:
         self._beat_s = now_s
         self._arrive(now_s, changes)
         wanted = self.manual or (
-            self.enabled(now_s) and (self.gate_mode == "Lease" or float(self._gate.at(now_s)) > 0.5)
+            self.enabled(now_s) and (self.gate_mode == "Lease" or self._gate.value(now_s) > 0.5)
         )
         if wanted != self._open or (self.state == "Fault" and not self._stuck()):
             self._command(now_s, wanted)

@@ -69,6 +69,11 @@ class WriterEngine:
         """Begin to take frames."""
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs; one that an error has ended does nothing more."""
+        return self._thread.is_alive()
+
     def end(self) -> None:
         """Close the file and stop the thread."""
         self._ending.set()
@@ -183,7 +188,8 @@ class WriterEngine:
                     [frame.unique_id for frame in batch],
                     [frame.time_s for frame in batch],
                 )
-        except OSError as error:
+        except (OSError, RuntimeError, ValueError) as error:
+            # h5py has all three for a file that cannot be written to.
             self._finish(str(error))
             return
         if passed:
@@ -224,7 +230,7 @@ class WriterEngine:
         stream, self._stream, self._stop_s = self._stream, None, None
         try:
             stream.close()
-        except (OSError, RuntimeError) as trouble:
+        except (OSError, RuntimeError, ValueError) as trouble:
             error = error or f"{stream.path} could not be closed: {trouble}"
         if error:
             _log.error("%s", error)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from voltomo.twin.area_detector import AreaDetector
-from voltomo.twin.ioc import Scene
+from voltomo.twin.ioc import Scene, demand_alive
 from voltomo.twin.ioc import main as run_ioc
 from voltomo.twin.writer_engine import WriterEngine
 
@@ -112,7 +112,7 @@ class WriterIoc:
             if not path.parent.is_dir():
                 raise BadPath(f"the folder {path.parent} does not exist; nothing was captured")
             self._engine.open(path, max(limit, 0))
-        except (BadPath, OSError, RuntimeError) as error:
+        except (BadPath, OSError, RuntimeError, ValueError) as error:
             _log.error("%s", error)
             await self._show(WriteStatus="Write error", WriteMessage=str(error)[:1000])
             await self.pvs["HDF1:Capture"].write("Done", verify_value=False)
@@ -162,10 +162,12 @@ class WriterIoc:
         try:
             await self._path_put(self._folder)
             while self._engine.state.slots == 0:
+                demand_alive(writer=self._engine)
                 await asyncio.sleep(_POLL_S)
             # What was lost while this process was dead is no loss of its own.
             self._lost_before = self._engine.state.lost
             while True:
+                demand_alive(writer=self._engine)
                 await self.update()
                 await asyncio.sleep(_POLL_S)
         finally:
