@@ -23,6 +23,7 @@ from voltomo.dose.materials import material
 from voltomo.model.names import run_name
 from voltomo.records.run_entries import last_scan
 from voltomo.records.scan import read_scan
+from voltomo.runtime.append_log import read_log
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.truth import fluence
 from voltomo.twin.world import World

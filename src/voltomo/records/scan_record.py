@@ -227,7 +227,7 @@ class _Fold:
             baseline=tuple(self.baseline),
             openings=tuple(guard.openings.get(self.uid, ())),
             # A session that died has not heard of the last settlements; the guard has.
-            charges=tuple((self.charges | guard.charges.get(self.uid, {})).values()),
+            charges=tuple({**self.charges, **guard.charges.get(self.uid, {})}.values()),
         )
 
     def take(self, entry: Entry) -> None:
