@@ -15,14 +15,16 @@ from voltomo.devices.beam import BeamMonitor, Energy
 from voltomo.devices.beam_lease import BeamLease
 from voltomo.devices.camera import Camera
 from voltomo.devices.connections import ConnectionWatch
+from voltomo.devices.quiet_libca import quiet_libca
 from voltomo.devices.shutter import Shutter
 from voltomo.devices.stages import RotationStage, SampleStage
 from voltomo.devices.trigger_box import TriggerBox
+from voltomo.model.sentence import SentenceError
 
 _SHOWN = 8
 
 
-class BeamlineIncomplete(Exception):
+class BeamlineIncomplete(SentenceError):
     """PVs of the beamline do not answer; the message lists them."""
 
 
@@ -79,6 +81,7 @@ def connect_beamline(
         PVs are missing; they are listed.
     """
     timeouts.use_everywhere()
+    quiet_libca()
     rotation = RotationStage(f"{prefix}Stage:Rotation", name="rotation", labels={"motors"})
     trigger = TriggerBox(f"{prefix}Trigger:", name="trigger", labels={"triggers"})
     camera = Camera(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from voltomo.model.geometry import Geometry
 from voltomo.model.names import SafeName
@@ -56,14 +56,16 @@ class ScanFile(BaseModel):
     flats_before: int = Field(default=20, ge=1)
     flats_after: int = Field(default=20, ge=0)
 
-    @model_validator(mode="after")
-    def _exposure_fits(self) -> ScanFile:
-        if self.exposure_s >= self.period_s:
+    @field_validator("period_s")
+    @classmethod
+    def _exposure_fits(cls, period_s: float, before: ValidationInfo) -> float:
+        exposure_s = before.data.get("exposure_s")
+        if exposure_s is not None and exposure_s >= period_s:
             raise ValueError(
-                f"exposure_s ({self.exposure_s:g}) must be shorter than period_s "
-                f"({self.period_s:g}), by the camera's dead time"
+                f"exposure_s ({exposure_s:g}) must be shorter than period_s ({period_s:g}), by "
+                "the camera's dead time"
             )
-        return self
+        return period_s
 
     def spec(self, beamline: BeamlineFile, axis_column: float | None = None) -> ScanSpec:
         """The scan on this beamline; ``axis_column`` overrides the beamline's.

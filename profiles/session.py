@@ -6,8 +6,11 @@ any import of ophyd devices, and a process can have one session only.
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +18,21 @@ from typing import TYPE_CHECKING, Any, Self
 
 from voltomo.dose.lease import Settlement
 from voltomo.profiles.beamline_file import BeamlineFile
+from voltomo.profiles.interrupts import Interrupts
 from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.locks import FileLock
 from voltomo.runtime.recorded_scan import RecordedScan
 from voltomo.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from bluesky import RunEngine
-
     from voltomo.devices.beamline import Beamline
     from voltomo.devices.live_verdicts import LiveVerdicts
+    from voltomo.profiles.engine import SessionEngine
     from voltomo.records.run_log import RunLog
+
+log = logging.getLogger(__name__)
+
+_SHUT_S = 1.0
 
 
 @dataclass
@@ -44,15 +51,18 @@ class Session:
         What they were made from.
     closed : list of str
         Runs of dead sessions that were closed when this one opened.
+    interrupts : Interrupts
+        Signals that pause the engine.
     """
 
     folder: RunFolder
     file: BeamlineFile
-    RE: RunEngine
+    RE: SessionEngine
     beamline: Beamline
     live: LiveVerdicts
     run_log: RunLog
     closed: list[str]
+    interrupts: Interrupts
     resources: ExitStack
 
     @property
@@ -79,8 +89,26 @@ class Session:
             }
         return entries
 
+    def beam(self) -> str:
+        """Whether the beam is off, in words; a blade under way gets a moment."""
+        from voltomo.devices.shutter import CLOSED
+
+        state = self.beamline.shutter.state
+        end_s = time.monotonic() + _SHUT_S
+        while state.connected and state.get() != CLOSED and time.monotonic() < end_s:
+            time.sleep(0.02)
+        seen = str(state.get()) if state.connected else "nothing, it disconnected"
+        return "the beam is off" if seen == CLOSED else f"the beam may be on, the shutter: {seen}"
+
     def close(self) -> None:
-        """Give the beamline back."""
+        """Give the beamline back; a plan that is still paused is aborted."""
+        if str(self.RE.state) == "paused":
+            by = self.interrupts.ended_by
+            why = f"the session was ended by {by}" if by else "the session was left"
+            try:
+                self.RE.abort(f"{why} while the plan was paused; {self.beam()}")
+            except Exception:
+                log.exception("the paused plan did not end in order; the beam is off")
         self.resources.close()
 
     def __enter__(self) -> Self:
@@ -90,8 +118,25 @@ class Session:
         self.close()
 
 
-def open_session(folder: RunFolder, file: BeamlineFile, *, timeout_s: float = 10.0) -> Session:
+def open_session(
+    folder: RunFolder,
+    file: BeamlineFile,
+    *,
+    timeout_s: float = 10.0,
+    interrupts: Interrupts | None = None,
+) -> Session:
     """Connect to the running services and take the beamline.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Where the services run.
+    file : BeamlineFile
+        What they were started from.
+    timeout_s : float
+        How long PVs may take to answer.
+    interrupts : Interrupts, optional
+        Signals that pause the engine; Ctrl-C if not given.
 
     Raises
     ------
@@ -99,6 +144,8 @@ def open_session(folder: RunFolder, file: BeamlineFile, *, timeout_s: float = 10
         Nothing was started in this run folder.
     Held
         Another session has the beamline.
+    BeamlineIncomplete
+        PVs do not answer.
     RuntimeError
         EPICS was imported already, with other settings.
     """
@@ -114,7 +161,8 @@ def open_session(folder: RunFolder, file: BeamlineFile, *, timeout_s: float = 10
     resources = ExitStack()
     try:
         resources.enter_context(FileLock(folder.beamline_lock, "voltomo session"))
-        return _connect(folder, file, addresses.prefix, resources, timeout_s)
+        watched = interrupts or Interrupts(signal.SIGINT)
+        return _connect(folder, file, addresses.prefix, resources, timeout_s, watched)
     except BaseException:
         resources.close()
         raise
@@ -126,12 +174,12 @@ def _connect(
     prefix: str,
     resources: ExitStack,
     timeout_s: float,
+    interrupts: Interrupts,
 ) -> Session:
-    from bluesky import RunEngine
-
     from voltomo.devices.beamline import connect_beamline
     from voltomo.devices.live_verdicts import LiveVerdicts
     from voltomo.live.callback import LiveReconstruction
+    from voltomo.profiles.engine import SessionEngine
     from voltomo.records.closing import close_abandoned
     from voltomo.records.run_log import RunLog
 
@@ -140,7 +188,7 @@ def _connect(
     run_log = RunLog(folder.run_log)
     resources.callback(run_log.close)
     beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames)
-    engine = RunEngine({})
+    engine = SessionEngine(interrupts)
     engine.subscribe(run_log)
     live = LiveVerdicts(f"{prefix}Live:", name="live")
     engine.subscribe(LiveReconstruction(live.tell))
@@ -150,4 +198,4 @@ def _connect(
         run_log.append_entry("settlement", settlement.model_dump(mode="json"))
 
     beamline.lease.on_settlement = note
-    return Session(folder, file, engine, beamline, live, run_log, closed, resources)
+    return Session(folder, file, engine, beamline, live, run_log, closed, interrupts, resources)

@@ -86,7 +86,7 @@ def test_settings_that_a_service_does_not_know_are_all_listed() -> None:
 
 def test_a_material_that_nobody_knows_is_refused_before_anything_starts() -> None:
     sample = load_beamline("virtual").samples[0].model_dump() | {"material": "NMC881"}
-    with pytest.raises(FileRefused, match=r"samples\.0\.material: .*did you mean NMC811"):
+    with pytest.raises(FileRefused, match="'demo cell': .*did you mean NMC811"):
         check_settings(changed(samples=[sample]))
 
 
@@ -106,7 +106,7 @@ def test_a_sample_without_limits_is_refused() -> None:
 def test_an_exposure_that_does_not_fit_is_named_with_the_file(tmp_path: Path) -> None:
     path = tmp_path / "scan.yml"
     path.write_text(yaml.safe_dump(SCAN | {"exposure_s": 0.05}))
-    with pytest.raises(FileRefused, match=r"scan\.yml.*exposure_s \(0\.05\) must be shorter"):
+    with pytest.raises(FileRefused, match=r"yml:\d:11: period_s: exposure_s \(0\.05\) must"):
         load_yaml(path, ScanFile)
 
 

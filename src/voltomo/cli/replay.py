@@ -96,6 +96,6 @@ def run_replay(path: Path, axis_column: float | None, output: Path, rate: float)
     """Replay a file and say where everything lies."""
     from voltomo.cli.results import result_of, write_results
 
-    output.mkdir(parents=True, exist_ok=True)
     job = replay_job(path, axis_column, output, rate)
+    output.mkdir(parents=True, exist_ok=True)
     write_results([result_of(job, run_job(job), output)], output)

@@ -15,6 +15,7 @@ from voltomo.cli.leftovers import end_leftovers
 from voltomo.cli.processes import ProcessIdentity
 from voltomo.cli.repeater import Repeater
 from voltomo.cli.services import CHANNEL_ACCESS, PV_ACCESS, services, stop_order
+from voltomo.model.sentence import SentenceError
 from voltomo.runtime.launch import end_of_log, give_addresses, log_path
 from voltomo.runtime.locks import FileLock
 from voltomo.runtime.ports import lock_ports
@@ -27,7 +28,7 @@ _READY_S = 60.0
 log = logging.getLogger(__name__)
 
 
-class StartFailed(Exception):
+class StartFailed(SentenceError):
     """A service did not come up; everything that had been started was stopped again."""
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import threading
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from voltomo.cli.say import say
 from voltomo.cli.supervisor import Supervisor
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
 from voltomo.runtime.run_folder import RunFolder, write_json
@@ -46,9 +44,9 @@ def run_up(beamline: str, run_folder: Path | None, first_port: int | None) -> No
     folder = RunFolder.locate(run_folder)
     file = load_beamline(beamline)
     supervisor = make_supervisor(folder, file, first_port)
-    _say(f"starting the beamline {beamline!r} in {folder.root}")
+    say(f"starting the beamline {beamline!r} in {folder.root}")
     if file.software_guard_only:
-        _say(
+        say(
             "software guard only: this beamline's shutter does not close by itself when the guard "
             "hangs (shutter_closes_when_stale in the beamline file)"
         )
@@ -64,15 +62,11 @@ def keep_up(supervisor: Supervisor) -> None:
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, told_to_stop)
+        # Under nohup a closed terminal is no reason to stop.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, told_to_stop)
     with supervisor:
-        _say(f"ready; page http://127.0.0.1:{supervisor.addresses.page}/ ; Ctrl-C ends it")
+        say(f"ready; page http://127.0.0.1:{supervisor.addresses.page}/ ; Ctrl-C ends it")
         stop.wait()
-        _say("stopping, the beam first")
-    _say("everything has ended")
-
-
-def _say(text: str) -> None:
-    # The terminal may have been closed; that is a reason to stop in order, not to fail.
-    with contextlib.suppress(OSError):
-        typer.echo(text)
+        say("stopping, the beam first")
+    say("everything has ended")

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from voltomo.model.names import SafeName
+from voltomo.model.sentence import SentenceError
 
 
 class LeaseRequest(BaseModel):
@@ -68,11 +69,11 @@ class Settlement(BaseModel):
     stamp: str = ""
 
 
-class LeaseRefused(Exception):
+class LeaseRefused(SentenceError):
     """The guard said no; the message says why and what would fit. The shutter stayed closed."""
 
 
-class LeaseLost(Exception):
+class LeaseLost(SentenceError):
     """The guard took the lease back; the message says why. The shutter was closed."""
 
 

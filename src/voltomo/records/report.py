@@ -271,6 +271,7 @@ def _missing_lines(lost: MissingTriggers, source: str) -> list[tuple[int, str, s
         "lost_after_numbering": "lost behind the camera",
         "missing": "no frame, cause unknown",
         "ambiguous": "two frames for one trigger: both invalid",
+        "unlit": "the beam was off, or going off",
     }
     lines: list[tuple[int, str, str, str, str]] = []
     for at, outcome in enumerate(lost.outcome):

@@ -18,14 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from voltomo.model.sentence import SentenceError
+
 _WAIT_S = 0.01
 
 
-class LogDamaged(Exception):
+class LogDamaged(SentenceError):
     """A line in the middle of a log does not fit its checksum."""
 
 
-class LogInUse(Exception):
+class LogInUse(SentenceError):
     """Another process writes this log."""
 
 

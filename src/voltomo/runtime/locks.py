@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from voltomo.model.sentence import SentenceError
 
-class Held(Exception):
+
+class Held(SentenceError):
     """Somebody else holds the lock; the message names them."""
 
 

@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from voltomo.model.sentence import SentenceError
 from voltomo.runtime.locks import FileLock, Held
 
 # Below the range from which the kernel gives ports to outgoing connections (32768 and up), which
@@ -20,7 +21,7 @@ _SIZE = 40
 _BLOCKS = 100
 
 
-class NoPorts(Exception):
+class NoPorts(SentenceError):
     """No block of ports is free, or a port in it is taken by a stranger."""
 
 
