@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from voltomo.dose.guard_records import fitting
+from voltomo.dose.guard_records import clipped
 from voltomo.model.names import safe_name
 from voltomo.runtime.ports import lock_ports
 
@@ -19,26 +19,26 @@ records = GuardRecords("VT:", print, print, print)
 builder.LoadDatabase()
 softioc.iocInit(asyncio_dispatcher.AsyncioDispatcher(), enable_pva=False)
 for words in json.load(sys.stdin):
-    records.show({"State": "Idle", **words}, {"Dose": 1.0})
+    records.show({"State": "Idle", "LeaseId": "", **words}, {"Dose": 1.0}, alarmed=False)
     print(json.dumps([records._sample.get(), records._reason.get()]), flush=True)
 os._exit(0)
 """
 
 
 @pytest.mark.parametrize(
-    ("text", "size", "shown"),
+    ("text", "shown"),
     [
-        ("cell", 40, "cell"),
-        ("a" * 64, 40, "a" * 39),
-        ("ü" * 30, 40, "ü" * 19),
-        ("電" * 13, 40, "電" * 13),
-        ("電" * 14, 40, "電" * 13),
-        ("", 40, ""),
+        ("cell", "cell"),
+        ("a" * 64, "a" * 36 + "…"),
+        ("ü" * 30, "ü" * 18 + "…"),
+        ("電" * 13, "電" * 13),
+        ("電" * 14, "電" * 12 + "…"),
+        ("", ""),
     ],
 )
-def test_fitting(text, size, shown):
-    assert fitting(text, size) == shown
-    assert len(shown.encode()) < size
+def test_clipped(text, shown):
+    assert clipped(text, 40) == shown
+    assert len(shown.encode()) < 40
 
 
 def test_every_name_that_a_sample_may_have_can_be_shown():
@@ -66,6 +66,6 @@ def test_every_name_that_a_sample_may_have_can_be_shown():
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
     assert len(lines) == len(names), done.stderr
     for name, (sample, reason) in zip(names, lines, strict=True):
-        assert name.startswith(sample)
-        assert (name * 40).startswith(reason)
+        assert name.startswith(sample.rstrip("…"))
+        assert (name * 40).startswith(reason.rstrip("…"))
         assert len(sample) >= 13

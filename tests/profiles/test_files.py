@@ -86,7 +86,7 @@ def test_settings_that_a_service_does_not_know_are_all_listed() -> None:
 
 def test_a_material_that_nobody_knows_is_refused_before_anything_starts() -> None:
     sample = load_beamline("virtual").samples[0].model_dump() | {"material": "NMC881"}
-    with pytest.raises(FileRefused, match="'demo cell': .*did you mean NMC811"):
+    with pytest.raises(FileRefused, match=r"'demo cell': .*did you mean NMC811"):
         check_settings(changed(samples=[sample]))
 
 

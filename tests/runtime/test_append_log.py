@@ -104,3 +104,27 @@ def test_a_killed_writer_leaves_every_returned_entry(tmp_path) -> None:
     numbers = [entry.data for entry in read_log(path) if entry.kind == "n"]
     assert numbers[: last + 1] == list(range(last + 1))
     assert multiprocessing.active_children() == []
+
+
+def test_what_a_full_disk_refused_is_cut_off_and_may_be_written_again(tmp_path) -> None:
+    path = tmp_path / "exposure.log"
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from voltomo.runtime.append_log import AppendLog\n"
+        "log = AppendLog(Path(sys.argv[1])); log.append('a', 1)\n"
+        "room = Path(sys.argv[1]).stat().st_size + 20\n"
+        "limit = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, -1))\n"
+        "limit(room)\n"
+        "for _ in range(3):\n"
+        "    try: log.append('b', 'x' * 100)\n"
+        "    except OSError: sys.stdout.write('refused ')\n"
+        "limit(-1)\n"
+        "log.append('b', 'y' * 100); log.append('c', 3)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["refused"] * 3
+    assert [(e.kind, e.data) for e in read_log(path)] == [("a", 1), ("b", "y" * 100), ("c", 3)]
+    with AppendLog(path) as log:
+        assert log.append("d", 4) == 3

@@ -2,11 +2,13 @@
 
 A line is ``crc32 json``, where the checksum covers the JSON and the checksum of the line before:
 a line that was edited, dropped or cut shows. A torn last line (a crash in mid-write) is set aside
-in ``<name>.torn`` when the next writer opens the log; damage elsewhere is refused.
+in ``<name>.torn`` when the next writer opens the log; damage elsewhere is refused. A line that the
+disk did not take is cut off again, so that the log stays whole and goes on when there is room.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -15,8 +17,9 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 from voltomo.model.sentence import SentenceError
 
@@ -135,7 +138,8 @@ class AppendLog:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = self.path.open("ab")
+        # No buffer: what a full disk refused must not follow later, out of turn.
+        self._file: RawIOBase = self.path.open("ab", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -147,8 +151,9 @@ class AppendLog:
         try:
             reader = LogReader(self.path)
             reader.poll()
-            offset, self._crc, self._number = reader.position
-            self._set_torn_line_aside(offset)
+            self._size, self._crc, self._number = reader.position
+            self._whole = True
+            self._set_torn_line_aside(self._size)
         except BaseException:
             self._file.close()
             raise
@@ -181,6 +186,12 @@ class AppendLog:
         -------
         int
             The entry's number.
+
+        Raises
+        ------
+        OSError
+            The disk did not take it; the log is as it was before, and the same entry may be
+            given again.
         """
         with self._guard:
             return self._write(kind, data, utc_s)
@@ -194,12 +205,34 @@ class AppendLog:
         }
         body = json.dumps(record, separators=(",", ":"), default=_plain).encode()
         crc = zlib.crc32(body, self._crc)
-        self._file.write(b"%08x %s\n" % (crc, body))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = b"%08x %s\n" % (crc, body)
+        if not self._whole:
+            self._cut()
+        self._whole = False
+        try:
+            self._put(line)
+        except BaseException:
+            # Where even this fails, the next write tries again before anything else.
+            with contextlib.suppress(OSError):
+                self._cut()
+            raise
+        self._whole = True
+        self._size += len(line)
         self._crc = crc
         number, self._number = self._number, self._number + 1
         return number
+
+    def _put(self, line: bytes) -> None:
+        """Write all of a line, which a nearly full disk takes in parts, and sync it."""
+        rest = memoryview(line)
+        while rest:
+            rest = rest[self._file.write(rest) or 0 :]
+        os.fsync(self._file.fileno())
+
+    def _cut(self) -> None:
+        """Take away what was written of a line that failed."""
+        os.ftruncate(self._file.fileno(), self._size)
+        self._whole = True
 
     def close(self) -> None:
         """Let another process write."""
