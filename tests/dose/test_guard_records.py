@@ -26,7 +26,7 @@ os._exit(0)
 
 
 @pytest.mark.parametrize(
-    ("text", "size", "shown"),
+    ("text", "shown"),
     [
         ("cell", "cell"),
         ("a" * 64, "a" * 36 + "…"),
