@@ -110,7 +110,7 @@ class GuardChannel(Device):
         wait_until(
             lambda: str(self.state.get(use_monitor=False)) != "Latched",
             _REPLY_S,
-            lambda: fault(self.name, "a guard that gives leases", self.reason.get()),
+            lambda: fault(self.name, "to be reset", f"it latched: {self.reason.get()}"),
         )
 
     def _silent(self, op: str, seen: str) -> str:

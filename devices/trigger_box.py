@@ -39,15 +39,16 @@ class TriggerBox(Device):
     ``prepare(None)`` disarms.
     """
 
+    # Settings are no configuration: they change with every train, a descriptor is made once.
     reset_command = Component(EpicsSignal, "Reset", kind="omitted")
-    mode = Component(EpicsSignal, "Mode", string=True, kind="config")
-    number = Component(EpicsSignal, "Number", kind="config")
-    start_deg = Component(EpicsSignal, "Start", kind="config")
-    step_deg = Component(EpicsSignal, "Step", kind="config")
-    period_s = Component(EpicsSignal, "Period", kind="config")
-    gate_lead_s = Component(EpicsSignal, "GateLead", kind="config")
-    gate_tail_s = Component(EpicsSignal, "GateTail", kind="config")
-    exposure_s = Component(EpicsSignal, "Exposure", kind="config")
+    mode = Component(EpicsSignal, "Mode", string=True, kind="omitted")
+    number = Component(EpicsSignal, "Number", kind="omitted")
+    start_deg = Component(EpicsSignal, "Start", kind="omitted")
+    step_deg = Component(EpicsSignal, "Step", kind="omitted")
+    period_s = Component(EpicsSignal, "Period", kind="omitted")
+    gate_lead_s = Component(EpicsSignal, "GateLead", kind="omitted")
+    gate_tail_s = Component(EpicsSignal, "GateTail", kind="omitted")
+    exposure_s = Component(EpicsSignal, "Exposure", kind="omitted")
     arm_command = Component(EpicsSignal, "Arm", kind="omitted")
     armed = Component(EpicsSignalRO, "Armed_RBV", kind="omitted", auto_monitor=True)
     fire_command = Component(EpicsSignal, "Fire", kind="omitted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -29,11 +30,12 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True)
 class Facts:
-    """What the preflight found: window of the shutter, speed-up of the stage, sample's place."""
+    """What the preflight found: shutter's window, stage's speed-up, sample's place, energy."""
 
     window: BeamWindow
     acceleration_s: float
     sample_x_mm: float
+    energy_keV: float
     beam_s: float
     bytes: int
 
@@ -106,7 +108,12 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
     sample_x_mm = float((yield from bps.rd(beamline.sample_stage.x)))
     check_motion(beamline, spec, acceleration_s, fastest, sample_x_mm)
     facts = Facts(
-        window, acceleration_s, sample_x_mm, scan_beam_seconds(spec, window), scan_bytes(spec)
+        window,
+        acceleration_s,
+        sample_x_mm,
+        (yield from _energy_keV(beamline)),
+        scan_beam_seconds(spec, window),
+        scan_bytes(spec),
     )
     geometry = spec.geometry
     setup = CameraSetup(
@@ -122,6 +129,17 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
         yield from bps.prepare(device, what, group="preflight")
         yield from bps.wait("preflight", timeout=patience_s)
     return facts
+
+
+def _energy_keV(beamline: TomographyBeamline) -> Generator[Msg, Any, float]:
+    """What the beam has now, not what a file declares; everything recorded says this."""
+    energy_keV = float((yield from bps.rd(beamline.energy, default_value=1.0)))
+    if not math.isfinite(energy_keV) or energy_keV <= 0:
+        raise ScanRefused(
+            f"energy: expected a photon energy above 0 keV, saw {energy_keV:g} keV; no beam was "
+            "used; look at the monochromator and its readback"
+        )
+    return energy_keV
 
 
 def check_motion(

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 
 from voltomo.cli.supervisor import Supervisor
 from voltomo.cli.up import make_supervisor
+from voltomo.model.names import run_name
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
 from voltomo.profiles.scan_file import ScanFile
+from voltomo.records.run_entries import last_scan
 from voltomo.records.scan import Scan, read_scan
-from voltomo.records.scan_record import scan_uids
-from voltomo.runtime.append_log import read_log
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.world import World
 
 PERIOD_S = 0.036
+CLOSED_WITHIN_S = 1.0
+"""Whatever ends a scan: the beam is off so long after, at the latest."""
 
 
 def stored(path: Path, name: str) -> NDArray[Any]:
@@ -35,6 +37,34 @@ def stored(path: Path, name: str) -> NDArray[Any]:
         found = file[name]
         assert isinstance(found, h5py.Dataset)
         return np.asarray(found[...])
+
+
+def command(*words: str | Path, **options: Any) -> subprocess.Popen[str]:
+    """The command line in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "voltomo.cli.main", *map(str, words)],
+        **({"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True} | options),
+    )
+
+
+def refusal(process: subprocess.Popen[str], patience_s: float = 60) -> str:
+    """The sentence with which a command ends that cannot be carried out; nothing else was said."""
+    said, sentence = process.communicate(timeout=patience_s)
+    assert process.returncode == 2, said + sentence
+    assert "Traceback" not in sentence, sentence
+    assert not said, said
+    return sentence.strip()
+
+
+def refused(*words: str | Path, **options: Any) -> str:
+    """The sentence with which the command line refuses."""
+    return refusal(command(*words, stderr=subprocess.PIPE, **options))
+
+
+def all_refused(*commands: Sequence[str | Path], **options: Any) -> list[str]:
+    """The sentences with which commands refuse that run at the same time."""
+    started = [command(*words, stderr=subprocess.PIPE, **options) for words in commands]
+    return [refusal(process) for process in started]
 
 
 def beamline_file() -> BeamlineFile:
@@ -79,21 +109,17 @@ class VirtualBeamline:
         """What really happens."""
         return World.open(self.folder.world)
 
-    def start_scan(self, scan: ScanFile) -> subprocess.Popen[str]:
+    def start_scan(self, scan: ScanFile, **options: Any) -> subprocess.Popen[str]:
         """Begin a scan in a session process."""
+        words = ("scan", self.written(scan), "--quiet", "--run-folder", self.folder.root)
+        return command(*words, **({"stderr": subprocess.STDOUT} | options))
+
+    def written(self, scan: ScanFile) -> Path:
+        """A scan file."""
         self.scans += 1
-        written = self.folder.root / f"scan-{self.scans}.yml"
-        written.write_text(yaml.safe_dump(scan.model_dump(mode="json")))
-        return subprocess.Popen(
-            [
-                *(sys.executable, "-m", "voltomo.cli.main", "scan", str(written), "--quiet"),
-                *("--run-folder", str(self.folder.root)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        path = self.folder.root / f"scan-{self.scans}.yml"
+        path.write_text(yaml.safe_dump(scan.model_dump(mode="json")))
+        return path
 
     def scan(self, scan: ScanFile) -> Scan:
         """Scan to the end; the session must succeed."""
@@ -104,16 +130,31 @@ class VirtualBeamline:
 
     def last_scan(self) -> Scan:
         """The last run with its frames."""
-        return read_scan(self.folder, scan_uids(read_log(self.folder.run_log))[-1])
+        uid = last_scan(self.folder.run_log)
+        assert uid is not None, "no scan was begun"
+        return read_scan(self.folder, uid)
 
     def live(self, scan: Scan) -> dict[str, Any]:
         """What the live path left of a scan."""
-        path = self.folder.exports / f"{scan.record.uid[:8]}.live.json"
+        path = self.folder.exports / f"{run_name(scan.record.uid)}.live.json"
         return json.loads(path.read_text())
 
-    def wait_for_sweep(self, process: subprocess.Popen[str], views: int, known: int) -> None:
+    def closed_from(self, since_s: float, within_s: float = CLOSED_WITHIN_S) -> bool:
+        """Whether the shutter was shut within this time of a moment, and stayed so."""
+        times = np.arange(since_s + within_s, self.world.now_s(), 0.001)
+        open_part = self.world.channel("shutter").at(times)
+        return times.size > 0 and bool(np.all(open_part == 0))
+
+    def wait_for_sweep(
+        self,
+        process: subprocess.Popen[str],
+        views: int,
+        known: int,
+        scan: ScanFile | None = None,
+    ) -> None:
         """Wait until so many views of a sweep were exposed; the session must live meanwhile."""
-        first = next(b for b in scan_file().spec(self.file).blocks() if b.kind == "sweep").first
+        blocks = (scan or scan_file()).spec(self.file).blocks()
+        first = next(block for block in blocks if block.kind == "sweep").first
         self.wait(
             lambda: bool((self.world.frames.since(known)["index"] >= first + views).any()),
             60,

@@ -8,6 +8,7 @@ import pytest
 
 from tests.records.synthetic import SyntheticRun
 from voltomo.cli.enclosures import enclosure, live_result, slice_from_files
+from voltomo.model.names import run_name
 from voltomo.records.scan import read_scan
 from voltomo.runtime.run_folder import RunFolder
 
@@ -49,7 +50,7 @@ def test_without_projections_there_is_no_slice(folder):
 
 def test_the_live_slice_comes_first(folder):
     run = SyntheticRun(folder).write()
-    base = folder.exports / run.uid[:8]
+    base = folder.exports / run_name(run.uid)
     kept = np.eye(8, dtype=np.float32)
     np.savez(base.with_suffix(".slice.npz"), image=kept, row=5, frames=7, last_trigger=80)
     said = {"value": 8.541, "judgement": "good"}

@@ -18,6 +18,7 @@ from tests.records.synthetic import (
     contents,
     small_spec,
 )
+from voltomo.model.names import run_name
 from voltomo.records.nxtomo import NothingToExport, NXtomoProjection, export_nxtomo
 from voltomo.records.scan import read_scan
 from voltomo.runtime.append_log import read_log
@@ -174,7 +175,7 @@ with h5py.File(sys.argv[2], "w", libver="latest") as file:
 def test_file_of_a_killed_writer_is_exported(folder, tmp_path):
     run = SyntheticRun(folder).write()
     whole = exported(run, tmp_path / "whole.nxs").read_bytes()
-    path = folder.frames / f"{run.uid[:8]}_sweep_0.h5"
+    path = folder.frames / f"{run_name(run.uid)}_sweep_0.h5"
     torn = path.with_suffix(".torn")
     ended = subprocess.run([sys.executable, "-c", _WRITER, path, torn], check=False)
     assert ended.returncode == -9

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.names import run_name
 from voltomo.records.report import Enclosure
 from voltomo.records.scan import Scan
 from voltomo.runtime.run_folder import RunFolder
@@ -18,7 +19,7 @@ _METRICS = {"snr": "signal to noise"}
 
 def live_result(folder: RunFolder, uid: str) -> dict[str, Any]:
     """What the live path left of a run: numbers, verdicts, and ``slice`` where there is one."""
-    base = folder.exports / uid[:8]
+    base = folder.exports / run_name(uid)
     numbers = base.with_suffix(".live.json")
     result: dict[str, Any] = json.loads(numbers.read_text()) if numbers.exists() else {}
     picture = base.with_suffix(".slice.npz")

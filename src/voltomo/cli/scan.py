@@ -17,6 +17,7 @@ import typer
 from voltomo.cli.errors import Refused
 from voltomo.cli.logs import ToLog, session_log
 from voltomo.cli.say import say
+from voltomo.model.names import run_name
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.sentence import SentenceError
 from voltomo.profiles.beamline_file import BeamlineFile, running_beamline
@@ -84,7 +85,7 @@ def _in_a_session(
 
     with open_session(folder, beamline, interrupts=interrupts) as session:
         for uid in session.closed:
-            say(f"the run {uid[:8]} of a session that died was closed as failed")
+            say(f"the run {run_name(uid)} of a session that died was closed as failed")
         done = perform(session, spec, quiet=quiet)
         keep_live_result(session, done, _STOPPED_S if interrupts.taken else _LIVE_S)
     return done
@@ -109,7 +110,7 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     def note(name: str, doc: dict[str, Any]) -> None:
         if name == "start":
             started.append(doc["uid"])
-            text = f"scan {doc['uid'][:8]} of {spec.sample!r}: {spec.triggers} triggers"
+            text = f"scan {run_name(doc['uid'])} of {spec.sample!r}: {spec.triggers} triggers"
             say(text, file=terminal)
         elif name == "stop":
             stopped.append(doc)
@@ -199,7 +200,7 @@ def keep_live_result(session: Session, done: ScanDone, patience_s: float = _LIVE
     reason = live.no_slice(done.uid)
     if reason:
         say(f"there is no live slice: {reason}")
-    base = session.folder.exports / done.uid[:8]
+    base = session.folder.exports / run_name(done.uid)
     result = {"uid": done.uid, "verdicts": verdicts, "reason": reason, **live.progress()}
     write_json(base.with_suffix(".live.json"), json.loads(json.dumps(result, default=float)))
     if latest is not None:

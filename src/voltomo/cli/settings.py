@@ -10,18 +10,6 @@ from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.yaml_file import FileRefused, sentence
 
 
-def _unknown_materials(file: BeamlineFile) -> list[str]:
-    from voltomo.dose.materials import UnknownMaterialError, material
-
-    mistakes: list[str] = []
-    for number, sample in enumerate(file.samples):
-        try:
-            material(sample.material)
-        except UnknownMaterialError as error:
-            mistakes.append(f"samples.{number}.material: {error}")
-    return mistakes
-
-
 def check_settings(file: BeamlineFile) -> dict[str, Any]:
     """Sections of ``settings.json`` for a beamline.
 
@@ -59,7 +47,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
         "camera": {**camera, **of_camera},
     }
     live: dict[str, Any] = {"prefix": file.prefix, **file.live}
-    mistakes = _unknown_materials(file)
+    mistakes: list[str] = []
     checked: dict[str, Any] = {}
     sections: list[tuple[str, type[BaseModel], dict[str, Any]]] = [
         ("guard", GuardSettings, guard),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from voltomo.runtime.append_log import Entry
+from voltomo.runtime.log_reader import Entry
 
 
 class Charge(BaseModel):
@@ -24,16 +25,6 @@ class Charge(BaseModel):
     dose_central_Gy: float
     reason: str = ""
     stamp: str = ""
-
-    @classmethod
-    def of_run(cls, uid: str, exposure_entries: Iterable[Entry]) -> dict[str, Self]:
-        """Leases of one run that the guard settled, by lease, in the order of its log."""
-        found = (
-            cls.model_validate(entry.data)
-            for entry in exposure_entries
-            if entry.kind == "settle" and entry.data.get("scan_uid") == uid
-        )
-        return {charge.lease_id: charge for charge in found}
 
 
 class Opening(BaseModel):
@@ -59,11 +50,24 @@ class Opening(BaseModel):
     open_s: float
     stamp: str = ""
 
+
+@dataclass(frozen=True)
+class GuardAccount:
+    """What the exposure log holds for runs: openings, and charges by lease, in its order."""
+
+    openings: Mapping[str, Sequence[Opening]]
+    charges: Mapping[str, Mapping[str, Charge]]
+
     @classmethod
-    def of_run(cls, uid: str, exposure_entries: Iterable[Entry]) -> tuple[Self, ...]:
-        """All openings for one run, in the order of the exposure log."""
-        return tuple(
-            cls.model_validate(entry.data)
-            for entry in exposure_entries
-            if entry.kind == "exposure" and entry.data.get("scan_uid") == uid
-        )
+    def of(cls, exposure_entries: Iterable[Entry]) -> Self:
+        """Fold the exposure log, in one pass."""
+        openings: dict[str, list[Opening]] = {}
+        charges: dict[str, dict[str, Charge]] = {}
+        for entry in exposure_entries:
+            uid = entry.data.get("scan_uid") if isinstance(entry.data, dict) else None
+            if uid and entry.kind == "exposure":
+                openings.setdefault(uid, []).append(Opening.model_validate(entry.data))
+            elif uid and entry.kind == "settle":
+                charge = Charge.model_validate(entry.data)
+                charges.setdefault(uid, {})[charge.lease_id] = charge
+        return cls(openings, charges)

@@ -8,9 +8,49 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from voltomo.runtime.append_log import AppendLog, Entry, read_log
+from voltomo.records.run_log import RunLog
+from voltomo.runtime.append_log import AppendLog
+from voltomo.runtime.log_checkpoint import checkpoint, write_checkpoint
+from voltomo.runtime.log_reader import START, Entry, LogPosition, LogReader
+
+_STARTS_AND_STOPS = (b'"name":"start"', b'"name":"stop"')
+
+
+def open_run_log(path: Path) -> tuple[RunLog, list[str]]:
+    """Take a run log, and close what dead sessions left open.
+
+    Only what was written since the last checkpoint is read; then the next one is made: everything
+    before it is checked, and every run before it is closed.
+
+    Returns
+    -------
+    log : RunLog
+        Open for writing.
+    closed : list of str
+        Uids of the runs that were closed, oldest first.
+
+    Raises
+    ------
+    LogInUse
+        Another process writes this log.
+    LogDamaged
+        An entry of the log does not fit its checksum.
+    LogNotWritten
+        The disk is full or failing.
+    """
+    since = checkpoint(path)
+    log = AppendLog(path, since)
+    try:
+        closed = close_abandoned(log, since)
+        if log.before != log.position:
+            write_checkpoint(path, log.before, log.position)
+    except BaseException:
+        log.close()
+        raise
+    return RunLog(log), closed
 
 
 @dataclass
@@ -21,7 +61,7 @@ class _OpenRun:
     events: Counter[str] = field(default_factory=Counter[str])
 
 
-def close_abandoned(run_log: AppendLog) -> list[str]:
+def close_abandoned(run_log: AppendLog, since: LogPosition = START) -> list[str]:
     """Give every run without a stop document one, with the reason.
 
     Whoever holds the beamline may call it before the first run of its own. A second call finds
@@ -31,6 +71,8 @@ def close_abandoned(run_log: AppendLog) -> list[str]:
     ----------
     run_log : AppendLog
         The run log, open for writing.
+    since : LogPosition
+        Runs that began before are known to be closed.
 
     Returns
     -------
@@ -38,7 +80,10 @@ def close_abandoned(run_log: AppendLog) -> list[str]:
         Uids of the runs that were closed, oldest first.
     """
     closed: list[str] = []
-    for uid, run in _open_runs(read_log(run_log.path)).items():
+    first = _first_open(run_log.path, since)
+    if first is None:
+        return closed
+    for uid, run in _open_runs(LogReader(run_log.path, first).entries()).items():
         last = datetime.fromtimestamp(run.last_utc_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         reason = (
             "the session that ran this scan ended without closing it; "
@@ -58,6 +103,21 @@ def close_abandoned(run_log: AppendLog) -> list[str]:
         run_log.append("closed_for", {"uid": uid, "reason": reason})
         closed.append(uid)
     return closed
+
+
+def _first_open(path: Path, since: LogPosition) -> LogPosition | None:
+    """Where the first run begins that has no stop; None where all have one."""
+    began: dict[str, LogPosition] = {}
+    reader = LogReader(path, since)
+    for entry in reader.entries(_STARTS_AND_STOPS):
+        if entry.kind != "document":
+            continue
+        name, doc = entry.data["name"], entry.data["doc"]
+        if name == "start":
+            began[doc["uid"]] = reader.before
+        elif name == "stop":
+            began.pop(doc["run_start"], None)
+    return min(began.values(), key=lambda at: at.offset, default=None)
 
 
 def _open_runs(entries: Iterable[Entry]) -> dict[str, _OpenRun]:

@@ -5,6 +5,7 @@ Written with h5py, integers as they were recorded, in one step: a reader never s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import cast
 import h5py
 import numpy as np
 
+from voltomo.model.names import run_name
 from voltomo.model.sentence import SentenceError
 from voltomo.records.delivered import read_frames, relative_to, runs_of
 from voltomo.records.nxtomo_fields import (
@@ -27,8 +29,8 @@ from voltomo.records.nxtomo_fields import (
 )
 from voltomo.records.nxtomo_rows import NXtomoRows, nxtomo_rows
 from voltomo.records.scan import Scan, assemble
-from voltomo.records.scan_record import FrameSource, fold_scan, scan_uids
-from voltomo.runtime.append_log import Entry, read_log
+from voltomo.records.scan_record import FrameSource, fold_scans
+from voltomo.runtime.log_reader import Entry, LogReader
 from voltomo.runtime.run_folder import RunFolder
 
 NEXUS_TOMO_VERSION = 1.5
@@ -60,7 +62,7 @@ def export_nxtomo(scan: Scan, path: Path, *, link: bool = False) -> Path:
     rows = nxtomo_rows(scan)
     if not rows.handle.size:
         why = "; ".join(scan.problems) or "it ended before the first dark"
-        raise NothingToExport(f"scan {scan.record.uid[:8]} has no frames to export: {why}")
+        raise NothingToExport(f"scan {run_name(scan.record.uid)} has no frames to export: {why}")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     with h5py.File(part, "w", libver=("earliest", "v110")) as file:
@@ -133,17 +135,14 @@ class NXtomoProjection:
 
     def fold(self, log: Iterable[Entry]) -> list[Path]:
         """Write all files; returns them in the order of the scans."""
-        entries = list(log)
-        exposures = read_log(self.folder.exposure_log)
+        exposures = LogReader(self.folder.exposure_log).entries()
         written: list[Path] = []
-        for uid in scan_uids(entries):
-            record = fold_scan(uid, entries, exposures).with_files_found(self.folder.frames)
-            try:
-                written.append(export_nxtomo(assemble(record), self.path_of(uid)))
-            except NothingToExport:
-                continue
+        for record in fold_scans(log, exposures):
+            scan = assemble(record.with_files_found(self.folder.frames))
+            with contextlib.suppress(NothingToExport):
+                written.append(export_nxtomo(scan, self.path_of(record.uid)))
         return written
 
     def path_of(self, uid: str) -> Path:
         """Where the file of a scan goes."""
-        return self.folder.exports / f"{uid[:8]}.nxs"
+        return self.folder.exports / f"{run_name(uid)}.nxs"

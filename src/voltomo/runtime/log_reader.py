@@ -168,6 +168,18 @@ def damaged(path: Path, number: int) -> LogDamaged:
     )
 
 
+def find_last(
+    path: Path, words: Collection[bytes], wanted: Callable[[Entry], bool], start: LogPosition
+) -> LogPosition | None:
+    """Where the last wanted entry begins, among those whose line holds one of the words."""
+    reader = LogReader(path, start)
+    found: LogPosition | None = None
+    for entry in reader.entries(words):
+        if wanted(entry):
+            found = reader.before
+    return found
+
+
 def read_log(path: Path) -> list[Entry]:
     """All whole entries of a log; a torn last line is left out."""
     return LogReader(path).poll()
