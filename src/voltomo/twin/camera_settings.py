@@ -47,8 +47,11 @@ class CameraSettings(BaseModel):
         The recorded scan of a replay.
     prerendered : bool
         Show frames made at the start, for measurements of speed.
-    ring_slots : int
-        Frames that the ring between camera and writer holds.
+    ring_stall_s : float
+        The ring between camera and writer bridges so long a stall of the writer at 100 frames/s,
+        where memory allows.
+    ring_MB : float
+        Memory that the ring takes at most; never more than a quarter of what is free.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,4 +74,5 @@ class CameraSettings(BaseModel):
     source: Literal["phantom", "replay"] = "phantom"
     replay_file: Path | None = None
     prerendered: bool = False
-    ring_slots: int = Field(default=256, ge=256)
+    ring_stall_s: float = Field(default=5.0, ge=2, le=60)
+    ring_MB: float = Field(default=1024.0, ge=64)
