@@ -106,7 +106,7 @@ class BeamLease(GuardChannel):
                 self.name,
                 "a guard that gives leases",
                 f"a latched one: {answer.get('reason')}",
-                "no beam was used; find the cause, then reset the guard with a reason",
+                "no beam was used; find the cause, then reset the guard: voltomo reset 'REASON'",
             )
         left_s = float(answer["seconds_left"])
         if need.seconds > left_s or float(answer["dose_left_Gy"]) <= 0:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from voltomo.model.sentence import SentenceError
 
-class DeviceFault(Exception):
+
+class DeviceFault(SentenceError):
     """A device did not do what was expected; the message names device, expected and seen."""
 
 

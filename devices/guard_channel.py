@@ -9,6 +9,8 @@ from typing import Any
 
 from ophyd import Component, Device, EpicsSignal, EpicsSignalRO
 
+from voltomo.devices.background import put, wait_until
+from voltomo.devices.faults import fault
 from voltomo.dose.lease import LeaseLost, LeaseRefused, LeaseRequest, Settlement
 
 _REPLY_S = 2.0
@@ -23,6 +25,7 @@ class GuardChannel(Device):
 
     command = Component(EpicsSignal, "Command", string=True, kind="omitted")
     reply = Component(EpicsSignalRO, "Reply", string=True, kind="omitted")
+    reset_command = Component(EpicsSignal, "Reset", string=True, kind="omitted")
     heartbeat = Component(EpicsSignalRO, "Heartbeat", kind="omitted", auto_monitor=True)
     state = Component(EpicsSignalRO, "State", string=True, kind="normal", auto_monitor=True)
     reason = Component(EpicsSignalRO, "Reason", string=True, kind="omitted")
@@ -89,6 +92,26 @@ class GuardChannel(Device):
     def status_of(self, sample: str) -> dict[str, Any]:
         """What the sample has received and may still receive."""
         return self.ask("status", sample=sample)
+
+    def reset(self, reason: str) -> None:
+        """Let a latched guard give leases again.
+
+        Parameters
+        ----------
+        reason : str
+            What the cause was and what was done about it; it goes into the exposure log.
+
+        Raises
+        ------
+        DeviceFault
+            The guard stays latched: the shutter is not read closed, or there is no reason.
+        """
+        put(self.reset_command, reason, _REPLY_S)
+        wait_until(
+            lambda: str(self.state.get(use_monitor=False)) != "Latched",
+            _REPLY_S,
+            lambda: fault(self.name, "to be reset", f"it latched: {self.reason.get()}"),
+        )
 
     def _silent(self, op: str, seen: str) -> str:
         return (

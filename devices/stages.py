@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from ophyd import Component, Device
+from typing import Any
+
+from ophyd import Device, FormattedComponent
 from ophyd.status import Status
 
 from voltomo.devices.background import in_background, put_and_confirm
 from voltomo.devices.checked_motor import CheckedMotor
 from voltomo.devices.faults import fault
 from voltomo.devices.timeouts import ARMING_S
+from voltomo.model.pv_names import PvNames
 
 
 class RotationStage(CheckedMotor):
@@ -48,8 +51,26 @@ class RotationStage(CheckedMotor):
 
 
 class SampleStage(Device):
-    """Shifts of the sample below the rotation: x across the beam, y along it, z up (mm)."""
+    """Shifts of the sample below the rotation: x across the beam, y along it, z up (mm).
 
-    x = Component(CheckedMotor, "X", labels={"motors"})
-    y = Component(CheckedMotor, "Y", labels={"motors"})
-    z = Component(CheckedMotor, "Z", labels={"motors"})
+    Parameters
+    ----------
+    pvs : PvNames
+        Names of the axes' motor records.
+    """
+
+    x = FormattedComponent(CheckedMotor, "{pvs.sample_x}", labels={"motors"})
+    y = FormattedComponent(CheckedMotor, "{pvs.sample_y}", labels={"motors"})
+    z = FormattedComponent(CheckedMotor, "{pvs.sample_z}", labels={"motors"})
+
+    def __init__(self, prefix: str = "", *, name: str, pvs: PvNames, **kwargs: Any):
+        self.pvs = pvs
+        super().__init__(prefix, name=name, **kwargs)
+
+    @classmethod
+    def at(cls, pvs: PvNames, **options: Any) -> SampleStage:
+        """The stage under these names, without the axes that the beamline has not got."""
+        lacking = {"y": pvs.sample_y, "z": pvs.sample_z}
+        absent = {axis: None for axis, name in lacking.items() if name is None}
+        kind = type(cls.__name__, (cls,), absent) if absent else cls
+        return kind(pvs=pvs, **options)

@@ -9,7 +9,6 @@ from typing import Any
 
 from bluesky import Msg
 from bluesky import plan_stubs as bps
-from bluesky.utils import RunEngineControlException
 from voltomo.model.arming import BeamNeed, CameraSetup
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.plans.arithmetic import (
@@ -20,12 +19,11 @@ from voltomo.plans.arithmetic import (
     sweep_path,
 )
 from voltomo.plans.protocols import TomographyBeamline
-from voltomo.plans.words import ScanRefused, innermost
+from voltomo.plans.words import CLOSED, INTERRUPTIONS, ScanRefused, innermost
 
 RECONNECT_S = 30.0
 """A device that was restarted is found again within this."""
 
-_CLOSED = "Closed"
 _POLL_S = 0.1
 
 
@@ -61,7 +59,7 @@ def preflight(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, An
     """
     try:
         return (yield from _checks(beamline, spec))
-    except (RunEngineControlException, ScanRefused):
+    except (*INTERRUPTIONS, ScanRefused):
         raise
     except Exception as error:
         raise ScanRefused(innermost(error)) from error
@@ -80,9 +78,9 @@ def demand_devices(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
 def demand_closed(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
     """Refuse to go on unless the shutter says that it is closed."""
     state = yield from bps.rd(beamline.shutter.state)
-    if str(state) != _CLOSED:
+    if str(state) != CLOSED:
         raise ScanRefused(
-            f"shutter: expected {_CLOSED}, saw {state}; no lease is held, so somebody else "
+            f"shutter: expected {CLOSED}, saw {state}; no lease is held, so somebody else "
             "opened it or it is stuck; look at the shutter before the scan is started again"
         )
 
@@ -109,11 +107,15 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
     rows = geometry.rows if region is None else region.last_row - region.first_row
     columns = geometry.columns if region is None else region.last_column - region.first_column
     setup = CameraSetup(rows, columns, spec.exposure_s, spec.period_s, spec.triggers)
-    yield from bps.prepare(beamline.trigger, None, group="preflight")
-    yield from bps.prepare(beamline.camera, setup, group="preflight")
     need = BeamNeed(spec.sample, facts.beam_s)
-    yield from bps.prepare(beamline.lease, need, group="preflight")
-    yield from bps.wait("preflight", timeout=60.0)
+    # One after the other: a refusal leaves no other device at work.
+    for device, what, patience_s in (
+        (beamline.trigger, None, 10.0),
+        (beamline.lease, need, 10.0),
+        (beamline.camera, setup, 60.0),
+    ):
+        yield from bps.prepare(device, what, group="preflight")
+        yield from bps.wait("preflight", timeout=patience_s)
     return facts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from bluesky import Msg
 from bluesky import plan_stubs as bps
 from bluesky import preprocessors as bpp
-from bluesky.utils import RunEngineControlException
+from bluesky.utils import FailedPause
 from voltomo.model.camera_clock import track_clock
 from voltomo.model.frame_table import Triggers
 from voltomo.model.scan_spec import Block, ScanSpec
@@ -24,9 +25,15 @@ from voltomo.plans.stubs import (
     collect_triggers,
     run_block,
 )
-from voltomo.plans.words import ScanFailed, ScanRefused, innermost
+from voltomo.plans.words import INTERRUPTIONS, ScanFailed, ScanRefused, innermost
 
 Plan = Generator[Msg, Any, Any]
+
+log = logging.getLogger(__name__)
+
+_INTERRUPTED = (
+    "the scan was interrupted outside its blocks, where it cannot be resumed; the beam is off"
+)
 
 
 def tomography(
@@ -100,10 +107,11 @@ def _run(
     uid = yield from bps.open_run(start_metadata(beamline, spec, facts) | md)
 
     def failed(error: Exception) -> Plan:
-        if isinstance(error, RunEngineControlException):
-            yield from bps.close_run(exit_status=getattr(error, "exit_status", "abort"))
-        else:
+        if isinstance(error, FailedPause):
+            yield from bps.close_run(exit_status="abort", reason=_INTERRUPTED)
+        elif not isinstance(error, INTERRUPTIONS):
             yield from bps.close_run(exit_status="fail", reason=str(error))
+        # Else somebody stopped or aborted: the engine closes the run with the reason they gave.
 
     yield from bpp.contingency_wrapper(
         _scan_and_rest(beamline, spec, facts, uid),
@@ -142,7 +150,9 @@ def _scan_and_rest(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts, u
 
     try:
         yield from bpp.finalize_wrapper(_blocks(beamline, spec, facts, uid, at), rest)
-    except RunEngineControlException:
+    except INTERRUPTIONS:
+        for problem in problems:
+            log.warning("the scan was stopped, but %s", problem)
         raise
     except Exception as error:
         sentences = "; and ".join([innermost(error), *problems])

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from bluesky.utils import FailedPause, RunEngineControlException
+from voltomo.model.sentence import SentenceError
 
-class ScanRefused(Exception):
+INTERRUPTIONS = (RunEngineControlException, FailedPause)
+"""What the engine throws into a plan that a person stops, aborts, or pauses where it cannot."""
+
+CLOSED = "Closed"
+"""What a closed shutter reads."""
+
+
+class ScanRefused(SentenceError):
     """The scan cannot be run as asked; no beam was used."""
 
 
-class ScanFailed(Exception):
+class ScanFailed(SentenceError):
     """The scan was ended; the message says by what, and what was made safe."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from voltomo.model.geometry import Geometry
 from voltomo.model.names import SafeName
@@ -19,13 +19,27 @@ class ScanFile(BaseModel):
     Parameters
     ----------
     sample : SafeName
-        Must be among the beamline's samples.
+        Whose ledger pays; must be among the beamline's samples.
     projections : int
         Triggers in one sweep.
     range_deg : float
         Angle that they cover, the step behind the last included.
-    start_deg, exposure_s, period_s, sweeps, order, darks, flats_before, flats_after
-        As in `ScanSpec`.
+    start_deg : float
+        Angle of the stage at the first trigger of a sweep.
+    exposure_s : float
+        Exposure of one frame.
+    period_s : float
+        From one trigger to the next; longer than the exposure by the camera's dead time.
+    sweeps : int
+        Number of times that the angles are run through.
+    order : {"forward", "alternate"}
+        "alternate" turns back on every second sweep, and saves the way home.
+    darks : int
+        Frames with the shutter closed, before the first sweep.
+    flats_before : int
+        Frames with the sample out of the beam, before the first sweep.
+    flats_after : int
+        Likewise, after the last.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -42,14 +56,16 @@ class ScanFile(BaseModel):
     flats_before: int = Field(default=20, ge=1)
     flats_after: int = Field(default=20, ge=0)
 
-    @model_validator(mode="after")
-    def _exposure_fits(self) -> ScanFile:
-        if self.exposure_s >= self.period_s:
+    @field_validator("period_s")
+    @classmethod
+    def _exposure_fits(cls, period_s: float, before: ValidationInfo) -> float:
+        exposure_s = before.data.get("exposure_s")
+        if exposure_s is not None and exposure_s >= period_s:
             raise ValueError(
-                f"exposure_s ({self.exposure_s:g}) must be shorter than period_s "
-                f"({self.period_s:g}), by the camera's dead time"
+                f"exposure_s ({exposure_s:g}) must be shorter than period_s ({period_s:g}), by "
+                "the camera's dead time"
             )
-        return self
+        return period_s
 
     def spec(self, beamline: BeamlineFile, axis_column: float | None = None) -> ScanSpec:
         """The scan on this beamline; ``axis_column`` overrides the beamline's.

@@ -6,25 +6,40 @@ any import of ophyd devices, and a process can have one session only.
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from voltomo.dose.lease import Settlement
+from voltomo.model.sentence import SentenceError
 from voltomo.profiles.beamline_file import BeamlineFile
+from voltomo.profiles.interrupts import Interrupts
+from voltomo.profiles.run_identity import RunIdentity
+from voltomo.runtime.addresses import Addresses
 from voltomo.runtime.locks import FileLock
 from voltomo.runtime.recorded_scan import RecordedScan
 from voltomo.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from bluesky import RunEngine
-
     from voltomo.devices.beamline import Beamline
     from voltomo.devices.live_verdicts import LiveVerdicts
+    from voltomo.profiles.engine import SessionEngine
     from voltomo.records.run_log import RunLog
+
+log = logging.getLogger(__name__)
+
+_SHUT_S = 1.0
+_CLIENTS = ("EPICS_CA_", "EPICS_PVA_")
+
+
+class ImportedTooEarly(SentenceError):
+    """A client library has read its environment before the session could set it."""
 
 
 @dataclass
@@ -43,25 +58,32 @@ class Session:
         What they were made from.
     closed : list of str
         Runs of dead sessions that were closed when this one opened.
+    interrupts : Interrupts
+        Signals that pause the engine.
     """
 
     folder: RunFolder
     file: BeamlineFile
-    RE: RunEngine
+    RE: SessionEngine
     beamline: Beamline
     live: LiveVerdicts
     run_log: RunLog
     closed: list[str]
+    interrupts: Interrupts
     resources: ExitStack
 
     @property
     def metadata(self) -> dict[str, Any]:
         """Start-document entries that every scan of this session carries."""
-        camera = self.file.twin.get("camera", {})
+        camera = self.file.twin.get("camera") or {}
         entries: dict[str, Any] = {
             "source": "twin" if self.file.virtual else "beamline",
             "energy_keV": self.file.energy_keV,
-            "beamline": {"name": self.file.name, "source_name": self.file.source_name},
+            "beamline": {
+                "name": self.file.name,
+                "source_name": self.file.source_name,
+                "software_guard_only": self.file.software_guard_only,
+            },
         }
         if camera.get("source") == "replay":
             recorded = RecordedScan.read(Path(camera["replay_file"]))
@@ -70,11 +92,30 @@ class Session:
                 "file": recorded.path.name,
                 "title": recorded.title,
                 "scale": recorded.scale,
+                "assumed": recorded.assumed,
             }
         return entries
 
+    def beam(self) -> str:
+        """Whether the beam is off, in words; a blade under way gets a moment."""
+        from voltomo.devices.shutter import CLOSED
+
+        state = self.beamline.shutter.state
+        end_s = time.monotonic() + _SHUT_S
+        while state.connected and state.get() != CLOSED and time.monotonic() < end_s:
+            time.sleep(0.02)
+        seen = str(state.get()) if state.connected else "nothing, it disconnected"
+        return "the beam is off" if seen == CLOSED else f"the beam may be on, the shutter: {seen}"
+
     def close(self) -> None:
-        """Give the beamline back."""
+        """Give the beamline back; a plan that is still paused is aborted."""
+        if str(self.RE.state) == "paused":
+            by = self.interrupts.ended_by
+            why = f"the session was ended by {by}" if by else "the session was left"
+            try:
+                self.RE.abort(f"{why} while the plan was paused; {self.beam()}")
+            except Exception:
+                log.exception("the paused plan did not end in order; the beam is off")
         self.resources.close()
 
     def __enter__(self) -> Self:
@@ -84,54 +125,95 @@ class Session:
         self.close()
 
 
-def open_session(folder: RunFolder, file: BeamlineFile, *, timeout_s: float = 10.0) -> Session:
+def open_session(
+    folder: RunFolder,
+    file: BeamlineFile,
+    *,
+    timeout_s: float = 10.0,
+    interrupts: Interrupts | None = None,
+) -> Session:
     """Connect to the running services and take the beamline.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Where the services run.
+    file : BeamlineFile
+        What they were started from.
+    timeout_s : float
+        How long PVs may take to answer.
+    interrupts : Interrupts, optional
+        Signals that pause the engine; Ctrl-C if not given.
 
     Raises
     ------
     FileNotFoundError
-        Nothing was started in this run folder.
+        Nothing runs in this run folder.
+    WrongRun
+        What was started there has ended, or another run answers in its place.
     Held
         Another session has the beamline.
-    RuntimeError
+    BeamlineIncomplete
+        PVs do not answer.
+    ImportedTooEarly
         EPICS was imported already, with other settings.
     """
     addresses = folder.addresses()
-    environment = addresses.client_environment()
-    loaded = {"epics", "aioca", "p4p"} & set(sys.modules)
-    if loaded and any(os.environ.get(key) != value for key, value in environment.items()):
-        raise RuntimeError(
-            f"{', '.join(sorted(loaded))} was imported before the session was opened, with other "
-            "addresses; start a new Python and open the session first"
-        )
-    os.environ.update(environment)
+    _look_there_alone(addresses.client_environment())
+    identity = RunIdentity(folder, addresses)
     resources = ExitStack()
     try:
         resources.enter_context(FileLock(folder.beamline_lock, "voltomo session"))
-        return _connect(folder, file, addresses.prefix, resources, timeout_s)
+        identity.keep(resources, f"a session in {folder.root}")
+        identity.demand_guard(timeout_s)
+        watched = interrupts or Interrupts(signal.SIGINT)
+        session = _connect(folder, file, addresses, resources, timeout_s, watched)
+        session.RE.preprocessors.append(identity.demand_run)
     except BaseException:
         resources.close()
         raise
+    return session
+
+
+def _look_there_alone(environment: dict[str, str]) -> None:
+    """Let this process's EPICS clients ask these addresses, and nobody that the caller knew.
+
+    Raises
+    ------
+    ImportedTooEarly
+        They have read other ones already.
+    """
+    before = {key: value for key, value in os.environ.items() if key.startswith(_CLIENTS)}
+    loaded = {"epics", "aioca", "p4p"} & set(sys.modules)
+    if loaded and before != environment:
+        raise ImportedTooEarly(
+            f"{', '.join(sorted(loaded))} was imported before the session was opened, with other "
+            "addresses; nothing was moved or opened; start a new Python and open the session first"
+        )
+    for key in before:
+        del os.environ[key]
+    os.environ.update(environment)
 
 
 def _connect(
     folder: RunFolder,
     file: BeamlineFile,
-    prefix: str,
+    addresses: Addresses,
     resources: ExitStack,
     timeout_s: float,
+    interrupts: Interrupts,
 ) -> Session:
-    from bluesky import RunEngine
-
     from voltomo.devices.beamline import connect_beamline
     from voltomo.devices.live_verdicts import LiveVerdicts
     from voltomo.live.callback import LiveReconstruction
+    from voltomo.profiles.engine import SessionEngine
     from voltomo.records.closing import open_run_log
 
     run_log, closed = open_run_log(folder.run_log)
     resources.callback(run_log.close)
-    beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames)
-    engine = RunEngine({})
+    prefix = addresses.prefix
+    beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames, pvs=addresses.names)
+    engine = SessionEngine(interrupts)
     engine.subscribe(run_log)
     live = LiveVerdicts(f"{prefix}Live:", name="live")
     engine.subscribe(LiveReconstruction(live.tell))
@@ -141,4 +223,4 @@ def _connect(
         run_log.append_entry("settlement", settlement.model_dump(mode="json"))
 
     beamline.lease.on_settlement = note
-    return Session(folder, file, engine, beamline, live, run_log, closed, resources)
+    return Session(folder, file, engine, beamline, live, run_log, closed, interrupts, resources)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.profiles.scan_file import ScanFile
+from voltomo.profiles.yaml_file import FileRefused, sentence
 
 if TYPE_CHECKING:
     from voltomo.profiles.session import Session
@@ -45,6 +48,13 @@ def _spec_maker(session: Session) -> Callable[..., ScanSpec]:
     def spec(**options: Any) -> ScanSpec:
         """A scan on this beamline; options as in a scan file, sensible values for the rest."""
         defaults = {"sample": first, "projections": 200, "exposure_s": 0.02, "period_s": 0.04}
-        return ScanFile.model_validate(defaults | options).spec(session.file)
+        try:
+            return ScanFile.model_validate(defaults | options).spec(session.file)
+        except ValidationError as error:
+            found = [
+                f"{'.'.join(map(str, mistake['loc']))}: {sentence(ScanFile, mistake)}"
+                for mistake in error.errors()
+            ]
+            raise FileRefused(f"no scan: {'; '.join(found)}") from error
 
     return spec

@@ -17,6 +17,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from voltomo.model.sentence import SentenceError
+
 Model = TypeVar("Model", bound=BaseModel)
 
 _SENTENCES = {
@@ -24,7 +26,9 @@ _SENTENCES = {
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
     "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "finite_number": "must be a finite number",
     "string_type": "must be text; put it between quotation marks",
     "list_type": "must be a list",
@@ -32,8 +36,11 @@ _SENTENCES = {
     "model_type": "must be a group of 'key: value' lines",
 }
 
+_UNITS = {name: name for name in ("s", "h", "mm", "deg", "keV", "Gy", "mA")} | {"um": "µm"}
+"""Units as names of keys end in them."""
 
-class FileRefused(Exception):
+
+class FileRefused(SentenceError):
     """A file cannot be used; the message lists every mistake in it. Nothing was started."""
 
 
@@ -175,13 +182,23 @@ def _explain(
 def sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
     """One of pydantic's errors about a model, in words for the person who wrote the values."""
     if detail["type"] in _SENTENCES:
-        return _SENTENCES[detail["type"]]
+        return _SENTENCES[detail["type"]] + _unit_and_seen(detail)
     if detail["type"] != "extra_forbidden":
         return detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
     known = _fields(model, detail["loc"][:-1])
     near = difflib.get_close_matches(str(detail["loc"][-1]), known, 1, 0.5)
     guess = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
     return f"is not known; {guess}"
+
+
+def _unit_and_seen(detail: ErrorDetails) -> str:
+    """For text where a number should be, "38 ms" say: the unit that the number must have."""
+    numbers = ("float_type", "float_parsing", "int_type", "int_parsing")
+    if detail["type"] not in numbers or not isinstance(detail["input"], str):
+        return ""
+    _, _, unit = str(detail["loc"][-1]).rpartition("_")
+    wanted = f", in {_UNITS[unit]} and without a unit" if unit in _UNITS else ""
+    return f"{wanted}; it says {detail['input']!r}"
 
 
 def _fields(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:

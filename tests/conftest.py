@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -25,6 +26,9 @@ OWN = lock_ports("the tests' own repeater")
 REPEATER = Repeater(OWN.first)
 os.environ["EPICS_CA_REPEATER_PORT"] = str(OWN.first)
 os.environ["MPLBACKEND"] = "Agg"
+# Under nohup processes would inherit that a closed terminal is nothing to them.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 # Behaviour is asserted, never speed; a run that decides about a merge draws the same examples.
 settings.register_profile("voltomo", deadline=None)

@@ -27,6 +27,8 @@ from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.world import World
 
 PERIOD_S = 0.036
+CLOSED_WITHIN_S = 1.0
+"""Whatever ends a scan: the beam is off so long after, at the latest."""
 
 
 def stored(path: Path, name: str) -> NDArray[Any]:
@@ -35,6 +37,28 @@ def stored(path: Path, name: str) -> NDArray[Any]:
         found = file[name]
         assert isinstance(found, h5py.Dataset)
         return np.asarray(found[...])
+
+
+def command(*words: str | Path, **options: Any) -> subprocess.Popen[str]:
+    """The command line in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "voltomo.cli.main", *map(str, words)],
+        **({"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True} | options),
+    )
+
+
+def refusal(process: subprocess.Popen[str], patience_s: float = 60) -> str:
+    """The sentence with which a command ends that cannot be carried out; nothing else was said."""
+    said, sentence = process.communicate(timeout=patience_s)
+    assert process.returncode == 2, said + sentence
+    assert "Traceback" not in sentence, sentence
+    assert not said, said
+    return sentence.strip()
+
+
+def refused(*words: str | Path, **options: Any) -> str:
+    """The sentence with which the command line refuses."""
+    return refusal(command(*words, **({"stderr": subprocess.PIPE} | options)))
 
 
 def beamline_file() -> BeamlineFile:
@@ -79,21 +103,17 @@ class VirtualBeamline:
         """What really happens."""
         return World.open(self.folder.world)
 
-    def start_scan(self, scan: ScanFile) -> subprocess.Popen[str]:
+    def start_scan(self, scan: ScanFile, **options: Any) -> subprocess.Popen[str]:
         """Begin a scan in a session process."""
+        words = ("scan", self.written(scan), "--quiet", "--run-folder", self.folder.root)
+        return command(*words, **({"stderr": subprocess.STDOUT} | options))
+
+    def written(self, scan: ScanFile) -> Path:
+        """A scan file."""
         self.scans += 1
-        written = self.folder.root / f"scan-{self.scans}.yml"
-        written.write_text(yaml.safe_dump(scan.model_dump(mode="json")))
-        return subprocess.Popen(
-            [
-                *(sys.executable, "-m", "voltomo.cli.main", "scan", str(written), "--quiet"),
-                *("--run-folder", str(self.folder.root)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        path = self.folder.root / f"scan-{self.scans}.yml"
+        path.write_text(yaml.safe_dump(scan.model_dump(mode="json")))
+        return path
 
     def scan(self, scan: ScanFile) -> Scan:
         """Scan to the end; the session must succeed."""
@@ -113,9 +133,22 @@ class VirtualBeamline:
         path = self.folder.exports / f"{run_name(scan.record.uid)}.live.json"
         return json.loads(path.read_text())
 
-    def wait_for_sweep(self, process: subprocess.Popen[str], views: int, known: int) -> None:
+    def closed_from(self, since_s: float, within_s: float = CLOSED_WITHIN_S) -> bool:
+        """Whether the shutter was shut within this time of a moment, and stayed so."""
+        times = np.arange(since_s + within_s, self.world.now_s(), 0.001)
+        open_part = self.world.channel("shutter").at(times)
+        return times.size > 0 and bool(np.all(open_part == 0))
+
+    def wait_for_sweep(
+        self,
+        process: subprocess.Popen[str],
+        views: int,
+        known: int,
+        scan: ScanFile | None = None,
+    ) -> None:
         """Wait until so many views of a sweep were exposed; the session must live meanwhile."""
-        first = next(b for b in scan_file().spec(self.file).blocks() if b.kind == "sweep").first
+        blocks = (scan or scan_file()).spec(self.file).blocks()
+        first = next(block for block in blocks if block.kind == "sweep").first
         self.wait(
             lambda: bool((self.world.frames.since(known)["index"] >= first + views).any()),
             60,

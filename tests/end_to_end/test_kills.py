@@ -6,26 +6,16 @@ import signal
 import numpy as np
 import pytest
 
-from tests.virtual_beamline import VirtualBeamline, scan_file, stored
+from tests.virtual_beamline import CLOSED_WITHIN_S, VirtualBeamline, scan_file, stored
 from voltomo.model.names import run_name
 
 pytestmark = [pytest.mark.twin, pytest.mark.kill, pytest.mark.timeout(240)]
-
-CLOSED_WITHIN_S = 1.0
 
 
 def assert_next_scan_works(beamline: VirtualBeamline) -> None:
     scan = beamline.scan(scan_file(projections=40))
     assert scan.record.outcome == "success"
     assert scan.table.missing.size == 0
-
-
-def closed_from(beamline: VirtualBeamline, killed_s: float) -> bool:
-    """Whether the shutter was shut a second after the kill, and stayed so."""
-    world = beamline.world
-    times = np.arange(killed_s + CLOSED_WITHIN_S, world.now_s(), 0.01)
-    open_part = world.channel("shutter").at(times)
-    return times.size > 0 and bool(np.all(open_part == 0))
 
 
 @pytest.mark.parametrize("service", ["guard", "motion", "camera", "writer"])
@@ -41,7 +31,7 @@ def test_a_dead_service_ends_the_scan_with_the_beam_off(
     said, _ = session.communicate(timeout=90)
 
     assert session.returncode == 1, said
-    assert closed_from(beamline, killed_s)
+    assert beamline.closed_from(killed_s)
     scan = beamline.last_scan()
     assert scan.record.outcome == "fail"
     assert scan.record.reason
@@ -64,7 +54,7 @@ def test_a_dead_session_ends_the_beam_and_its_run_is_closed(beamline: VirtualBea
     session.communicate()
     beamline.wait(lambda: world.now_s() > killed_s + CLOSED_WITHIN_S + 0.5, 5)
 
-    assert closed_from(beamline, killed_s)
+    assert beamline.closed_from(killed_s)
     dead = beamline.last_scan()
     assert dead.record.outcome == "open"
     assert_next_scan_works(beamline)

@@ -141,6 +141,18 @@ def test_what_the_stream_lost_is_filled_while_the_scan_goes_on(tmp_path, scan) -
         live.until(lambda: live.slices[-1][1].row == 0 and live.slices[-1][1].frames == 90)
 
 
+def test_frames_that_the_file_has_are_at_no_time_called_lost(tmp_path) -> None:
+    scan = SyntheticScan(tmp_path, make_spec(projections=600), uid="long")
+    log = tmp_path / "run.log"
+    with AppendLog(log) as writer:
+        scan.log_all(writer, stop=False)
+        with watched(log) as live:
+            live.until(
+                lambda: live.progress[-1:] != [] and live.progress[-1].frames_processed > 600
+            )
+            assert {progress.lost for progress in live.progress} == {0}
+
+
 def test_a_restart_in_mid_scan_completes(tmp_path, scan, whole) -> None:
     log = tmp_path / "run.log"
     with AppendLog(log) as writer:

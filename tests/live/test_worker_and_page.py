@@ -2,8 +2,11 @@
 
 import asyncio
 import http.client
+import io
 import json
 import os
+import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -17,8 +20,10 @@ from typing import Any
 import numpy as np
 import pytest
 import websockets
+from PIL import Image
 from synthetic_scan import SyntheticScan
 
+from tools.browser import Browser
 from voltomo.live.observer import SliceObserver, latencies_s
 from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.launch import end_of_log, give_addresses, launch
@@ -233,11 +238,38 @@ def test_the_websocket_brings_values_and_slice(station: Station) -> None:
     assert values["scan_uid"] == station.scan.uid
     assert values["triggers"] == station.scan.spec.triggers
     assert values["exit_status"] == "success"
-    width, height, _, low, high, frames = struct.unpack_from("<HHiffI", picture)
+    width, height, _, low, high, frames, row = struct.unpack_from("<HHiffIi", picture)
     assert (width, height) == (64, 64)
-    assert len(picture) == 20 + 64 * 64
-    assert frames == 90
+    assert len(picture) == 24 + 64 * 64
+    assert (frames, row) == (90, 2)
+    assert values["scanned"] == station.scan.spec.sample
+    assert (values["views"], values["pixel_um"]) == (90, 1.0)
     assert low < 0.01 < high
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium to look with")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_it(station: Station, width: int) -> None:
+    with Browser() as browser:
+        page = browser.open(f"http://127.0.0.1:{station.addresses.page}/", width=width)
+        page.wait("document.getElementById('caption').textContent.includes('90 of 90 views')")
+
+        def text(name: str) -> str:
+            return page.value(f"document.getElementById({name!r}).textContent")
+
+        assert text("sample") == station.scan.spec.sample
+        assert text("progress-text").endswith("complete")
+        assert text("bar-text") == "10 µm"
+        assert re.fullmatch(
+            r"Detector row 2; 90 of 90 views; attenuation −?\d+ to \d+ cm⁻¹",
+            text("caption"),
+        )
+        assert text("dose-text") == text("reason") == "" or text("guard") == "does not answer"
+        assert page.value("document.documentElement.scrollWidth") <= width
+        shown = np.asarray(Image.open(io.BytesIO(page.picture())).convert("L"))
+        assert shown.shape[1] == width
+        # Black and white of the slice, not of letters: some hundred pixels of each.
+        assert min(np.count_nonzero(shown < 30), np.count_nonzero(shown > 225)) > 300
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bluesky import Msg
 from bluesky.simulators import RunEngineSimulator, assert_message_and_return_remaining
-from bluesky.utils import FailedStatus, RequestAbort
+from bluesky.utils import FailedPause, FailedStatus, RequestAbort
 
 from tests.plans.scripted import Driver, beamline, spec
 from voltomo.dose.lease import LeaseRequest
@@ -95,7 +95,7 @@ def messages_of_a_scan() -> list[Msg]:
 SCAN = messages_of_a_scan()
 OPENED = [m.command for m in SCAN].index("open_run")
 CLOSED = [m.command for m in SCAN].index("close_run")
-RESTING = max(n for n, m in enumerate(SCAN) if m.command == "set" and m.obj.name == "lease")
+RESTING = [m.command for m in SCAN].index("clear_checkpoint")
 
 
 @pytest.mark.parametrize("at", range(OPENED + 1, CLOSED))
@@ -128,14 +128,45 @@ def test_whatever_fails_the_beam_is_off_and_the_run_is_closed_with_the_reason(at
     assert {"trigger", "camera", "rotation"} <= rested
 
 
-def test_an_abort_also_gives_the_beam_back() -> None:
+def interrupted_with(error: type[Exception]) -> Driver:
     at = next(n for n, m in enumerate(SCAN) if m.command == "kickoff" and n > OPENED + 60)
-    driver = Driver(lambda number, _: RequestAbort() if number == at else None)
-    with pytest.raises(RequestAbort):
+    driver = Driver(lambda number, _: error() if number == at else None)
+    with pytest.raises(error):
         driver.run(tomography(beamline(), spec()))
     assert lease_words(driver)[-1][1] is None
-    ((_, closed),) = driver.of("close_run")
+    return driver
+
+
+def test_an_abort_gives_the_beam_back_and_leaves_the_reason_to_the_engine() -> None:
+    assert not interrupted_with(RequestAbort).of("close_run")
+
+
+def test_a_pause_that_cannot_be_resumed_closes_the_run_with_the_reason() -> None:
+    ((_, closed),) = interrupted_with(FailedPause).of("close_run")
     assert closed.kwargs["exit_status"] == "abort"
+    assert "cannot be resumed; the beam is off" in closed.kwargs["reason"]
+
+
+def test_the_clean_up_begins_by_closing_the_way_back_to_the_beam() -> None:
+    driver = Driver()
+    driver.run(tomography(beamline(), spec()))
+    ((cleared, _),) = driver.of("clear_checkpoint")
+    assert max(number for number, _ in driver.of("checkpoint")) < cleared
+    assert lease_words(driver)[-1][0] > cleared
+
+
+def test_a_shutter_that_stays_open_fails_the_scan_and_keeps_the_sample_out_of_the_beam() -> None:
+    devices = beamline()
+
+    def stick(_number: int, message: Msg) -> None:
+        if message.command == "clear_checkpoint":
+            devices.shutter.state.value = "Fault"
+
+    driver = Driver(stick)
+    with pytest.raises(ScanFailed, match=r"is whole, but the beam may be on .*saw Fault.*by hand"):
+        driver.run(tomography(devices, spec()))
+    cleared = driver.of("clear_checkpoint")[0][0]
+    assert all(number < cleared for number, _ in driver.of("set", "sample_x"))
 
 
 def test_a_step_of_the_clean_up_that_fails_skips_no_other() -> None:

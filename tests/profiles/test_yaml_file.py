@@ -84,7 +84,13 @@ def test_an_unknown_key_without_a_likeness_shows_what_is_known(tmp_path) -> None
     [
         ("projections: 5", "1:1", "exposure_s: is missing"),
         ("exposure_s: 1\nlimits:\n  - material: x", "3:5", "limits.0.dose_Gy: is missing"),
-        ("exposure_s: fast", "1:13", "exposure_s: must be a number"),
+        (
+            "exposure_s: 38 ms",
+            "1:13",
+            "exposure_s: must be a number, in s and without a unit; it says '38 ms'",
+        ),
+        ("exposure_s: 1\nlimits:\n  - dose_Gy: 2 MGy", "3:14", "number, in Gy and without a unit"),
+        ("exposure_s: 1\nprojections: many", "2:14", "must be a whole number; it says 'many'"),
         ("exposure_s: '1'", "1:13", "exposure_s: must be a number"),
         ("exposure_s: true", "1:13", "exposure_s: must be a number"),
         ("exposure_s: .inf", "1:13", "exposure_s: must be a number"),

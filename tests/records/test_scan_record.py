@@ -11,7 +11,7 @@ from tests.records.synthetic import TRIGGER_MINUS_UTC_S, SyntheticRun, small_spe
 from voltomo.model.names import run_name
 from voltomo.records.run_entries import scans_in
 from voltomo.records.scan_record import ScanRecord, fold_scan, fold_scans
-from voltomo.runtime.append_log import Entry, read_log
+from voltomo.runtime.append_log import AppendLog, Entry, read_log
 from voltomo.runtime.run_folder import RunFolder
 
 UID = "11111111-2222-3333-4444-555555555555"
@@ -68,6 +68,19 @@ def test_whole_run_from_its_logs(tmp_path):
     assert len(record.openings) == 3
     assert record.source == "twin"
     assert record.outcome == "success"
+
+
+def test_settlements_that_only_the_guard_has_heard_of_are_there(tmp_path):
+    folder = RunFolder(tmp_path)
+    run = SyntheticRun(folder).write()
+    log = [entry for entry in read_log(folder.run_log) if entry.kind != "settlement"]
+    opening = next(e for e in read_log(folder.exposure_log) if e.data["purpose"] == "sweep_0")
+    with AppendLog(folder.exposure_log) as ledger:
+        ledger.append("settle", {**opening.data, "reason": "its holder is dead"})
+    record = fold_scan(run.uid, log, read_log(folder.exposure_log))
+    assert [(charge.purpose, charge.reason) for charge in record.charges] == [
+        ("sweep_0", "its holder is dead")
+    ]
 
 
 def test_unknown_run_is_refused(tmp_path):

@@ -34,7 +34,7 @@ def find_run(folder: RunFolder, uid: str) -> str:
 
 def export_run(folder: RunFolder, uid: str) -> list[Path]:
     """Write NXtomo and report into the run folder's exports; what cannot be made is said."""
-    from voltomo.records.live_result import enclosure, live_result
+    from voltomo.cli.enclosures import enclosure, live_result
     from voltomo.records.nxtomo import NothingToExport, NXtomoProjection, export_nxtomo
     from voltomo.records.rebuild import ReportProjection
     from voltomo.records.report import write_report
@@ -48,7 +48,7 @@ def export_run(folder: RunFolder, uid: str) -> list[Path]:
     except NothingToExport as nothing:
         nexus = None
         typer.echo(f"no NXtomo file: {nothing}")
-    enclosed = {uid: enclosure(nexus, live_result(folder, uid))}
+    enclosed = {uid: enclosure(scan, nexus, live_result(folder, uid))}
     made.append(write_report(scan, ReportProjection(folder).path_of(uid), enclosed))
     return made
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -58,7 +57,7 @@ def status(run_folder: Folder = None) -> None:
 
 @app.command()
 def scan(
-    file: Annotated[Path, typer.Argument(help="Scan file (YAML).")],
+    file: Annotated[Path, typer.Argument(help="Scan file (YAML).", readable=False)],
     run_folder: Folder = None,
     quiet: Annotated[bool, typer.Option(help="No progress bars.")] = False,
 ) -> None:
@@ -70,7 +69,7 @@ def scan(
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="NXtomo or DataExchange file.")],
+    file: Annotated[Path, typer.Argument(help="NXtomo or DataExchange file.", readable=False)],
     axis: Annotated[
         float | None, typer.Option(help="Column of the rotation axis; else from 0/180° pairs.")
     ] = None,
@@ -122,6 +121,17 @@ def shell(beamline: Beamline = "virtual", run_folder: Folder = None) -> None:
 
 
 @app.command()
+def reset(
+    reason: Annotated[str, typer.Argument(help="The cause, and what was done about it.")],
+    run_folder: Folder = None,
+) -> None:
+    """Let a guard that latched shut give leases again, once the shutter is closed."""
+    from voltomo.cli.reset import run_reset
+
+    run_reset(reason, run_folder)
+
+
+@app.command()
 def warmup() -> None:
     """Compile the numerical kernels, so that the first scan does not wait for them."""
     from voltomo.cli.warmup import run_warmup
@@ -132,9 +142,11 @@ def warmup() -> None:
 def main() -> None:
     """Entry point: errors that a person can act on are shown as sentences, not as tracebacks."""
     from voltomo.cli.errors import sentences
+    from voltomo.cli.leaving import leaving
+    from voltomo.cli.logs import log_to_terminal
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    with sentences():
+    log_to_terminal()
+    with leaving(), sentences():
         app()
 
 

@@ -36,13 +36,20 @@ class LedgerFile:
 
 def run_rebuild(run_folder: Path | None) -> None:
     """Fold every projection, one after the other, and say what was made."""
+    from voltomo.cli.enclosures import enclosure, live_result
     from voltomo.records.rebuild import projections
+    from voltomo.records.report import Enclosure
+    from voltomo.records.scan import Scan
 
     folder = RunFolder.locate(run_folder)
     if not folder.run_log.exists():
         raise FileNotFoundError(f"{folder.root} has no run log; nothing can be rebuilt from it")
     folder.create()
-    for projection in projections(folder):
+
+    def enclose(scan: Scan, nexus: Path | None) -> Enclosure:
+        return enclosure(scan, nexus, live_result(folder, scan.record.uid))
+
+    for projection in projections(folder, enclose):
         for path in projection.fold(LogReader(folder.run_log).entries()):
             typer.echo(f"{projection.name}: {path}")
     ledger = LedgerFile(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from voltomo.cli.errors import Refused
-from voltomo.cli.job import Job, run_job
+from voltomo.cli.job import Job, output_folder, run_job
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
 from voltomo.profiles.scan_file import ScanFile
 from voltomo.runtime.recorded_scan import RecordedScan
@@ -96,6 +96,11 @@ def run_replay(path: Path, axis_column: float | None, output: Path, rate: float)
     """Replay a file and say where everything lies."""
     from voltomo.cli.results import result_of, write_results
 
-    output.mkdir(parents=True, exist_ok=True)
     job = replay_job(path, axis_column, output, rate)
-    write_results([result_of(job, run_job(job), output)], output)
+    if path.resolve().is_relative_to(job.folder.root):
+        raise Refused(
+            f"{path} lies in {job.folder.root}, which a replay clears before it begins; nothing "
+            "was touched; copy the file elsewhere, or name another folder with --output"
+        )
+    with output_folder(output, "voltomo replay"):
+        write_results([result_of(job, run_job(job), output)], output)

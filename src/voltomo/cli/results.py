@@ -10,9 +10,9 @@ from typing import Any
 
 import typer
 
+from voltomo.cli.enclosures import enclosure, live_result
 from voltomo.cli.job import Job, settings_of
 from voltomo.model.names import run_name
-from voltomo.records.live_result import enclosure, live_result
 from voltomo.records.report import write_report
 from voltomo.records.scan import Scan, read_scan
 from voltomo.records.summary import LiveSummary, ScanSummary, Summary
@@ -95,7 +95,10 @@ def write_results(results: Sequence[Result], output: Path) -> None:
     report = write_report(
         [result.scan for result in results],
         output / "report.html",
-        {result.summary.uid: enclosure(result.nxtomo, result.live) for result in results},
+        {
+            result.summary.uid: enclosure(result.scan, result.nxtomo, result.live)
+            for result in results
+        },
     )
     summary = Summary(scans=tuple(result.summary for result in results))
     summary.write(output / "summary.json")

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
 from voltomo.cli.errors import Refused
+from voltomo.cli.logs import ToLog, session_log
+from voltomo.cli.say import say
 from voltomo.model.names import run_name
 from voltomo.model.scan_spec import ScanSpec
-from voltomo.profiles.beamline_file import running_beamline
+from voltomo.model.sentence import SentenceError
+from voltomo.profiles.beamline_file import BeamlineFile, running_beamline
 from voltomo.profiles.scan_file import ScanFile
 from voltomo.profiles.yaml_file import load_yaml
 from voltomo.runtime.run_folder import RunFolder, write_json
 
 if TYPE_CHECKING:
+    from voltomo.profiles.interrupts import Interrupts
     from voltomo.profiles.session import Session
 
+log = logging.getLogger(__name__)
+
 _LIVE_S = 60.0
+_STOPPED_S = 5.0
 _SLICE_S = 5.0
 
 
@@ -35,30 +46,49 @@ class ScanDone:
 
 
 def run_scan(file: Path, run_folder: Path | None, *, quiet: bool) -> None:
-    """Scan, wait for the live slice to be complete, export; exit code 1 if the scan failed."""
+    """Scan, wait for the live slice to be complete, export; exit code 1 if the scan failed.
+
+    Ctrl-C, SIGTERM and a closed terminal end the scan, the beam first; the run is closed with
+    the reason and exported. Further signals change nothing.
+    """
     from voltomo.cli.export import export_run
-    from voltomo.profiles.session import open_session
+    from voltomo.profiles.interrupts import ALL, Interrupts
 
     folder = RunFolder.locate(run_folder)
-    beamline = running_beamline(folder)
     written = load_yaml(file, ScanFile)
-    known = [sample.name for sample in beamline.samples]
-    if written.sample not in known:
-        raise Refused(
-            f"{file}: the sample {written.sample!r} has no limits in the beamline file; known: "
-            f"{', '.join(known)}; nothing was started"
-        )
+    beamline = running_beamline(folder)
     spec = written.spec(beamline)
-    with open_session(folder, beamline) as session:
-        for uid in session.closed:
-            typer.echo(f"the run {run_name(uid)} of a session that died was closed as failed")
-        done = perform(session, spec, quiet=quiet)
-        keep_live_result(session, done)
-    for made in export_run(folder, done.uid):
-        typer.echo(f"written: {made}")
+    interrupts = Interrupts(*ALL)
+    with interrupts.watching(), session_log(folder):
+        try:
+            done = _in_a_session(folder, beamline, spec, interrupts, quiet=quiet)
+        except KeyboardInterrupt:
+            raise Refused(
+                f"stopped by {interrupts.by} before the scan began; no beam was used"
+            ) from None
+        for made in export_run(folder, done.uid):
+            say(f"written: {made}")
     if done.exit_status != "success":
-        typer.echo(done.error, err=True)
+        say(done.error, err=True)
         raise typer.Exit(1)
+
+
+def _in_a_session(
+    folder: RunFolder,
+    beamline: BeamlineFile,
+    spec: ScanSpec,
+    interrupts: Interrupts,
+    *,
+    quiet: bool,
+) -> ScanDone:
+    from voltomo.profiles.session import open_session
+
+    with open_session(folder, beamline, interrupts=interrupts) as session:
+        for uid in session.closed:
+            say(f"the run {run_name(uid)} of a session that died was closed as failed")
+        done = perform(session, spec, quiet=quiet)
+        keep_live_result(session, done, _STOPPED_S if interrupts.taken else _LIVE_S)
+    return done
 
 
 def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone:
@@ -69,36 +99,36 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     Refused
         The scan was refused before a run was opened.
     """
-    from bluesky.utils import FailedStatus, ProgressBarManager, RunEngineInterrupted
+    from bluesky.utils import RunEngineInterrupted
 
     from voltomo.plans.tomography import tomography
 
     started: list[str] = []
     stopped: list[dict[str, Any]] = []
+    terminal = sys.stdout
 
     def note(name: str, doc: dict[str, Any]) -> None:
         if name == "start":
             started.append(doc["uid"])
-            typer.echo(f"scan {run_name(doc['uid'])} of {spec.sample!r}: {spec.triggers} triggers")
+            text = f"scan {run_name(doc['uid'])} of {spec.sample!r}: {spec.triggers} triggers"
+            say(text, file=terminal)
         elif name == "stop":
             stopped.append(doc)
 
     token = session.RE.subscribe(note)
     # The engine declares its hook as None.
     engine: Any = session.RE
-    if not quiet:
-        engine.waiting_hook = ProgressBarManager()
+    if not quiet and terminal.isatty():
+        engine.waiting_hook = _bars(terminal)
     error = ""
     try:
-        session.RE(tomography(session.beamline, spec, md=session.metadata))
+        with contextlib.redirect_stdout(ToLog("bluesky")):
+            session.RE(tomography(session.beamline, spec, md=session.metadata))
     except RunEngineInterrupted:
-        session.RE.abort("stopped by the person on shift")
-        error = "the scan was stopped; the beam is off"
-    except FailedStatus as failed:
-        error = _sentence(failed)
+        error = _stop(session)
     except Exception as failed:  # noqa: BLE001
-        # Whatever ended the scan is shown to the person; the run log has the rest.
-        error = f"{type(failed).__name__}: {failed}"
+        # Whatever ended the scan is shown to the person; the session's log has the rest.
+        error = _sentence(failed)
     finally:
         session.RE.unsubscribe(token)
         engine.waiting_hook = None
@@ -107,12 +137,46 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     return ScanDone(started[0], stopped[0]["exit_status"] if stopped else "fail", error)
 
 
+def _bars(terminal: TextIO) -> Callable[[Any], None]:
+    """Progress bars of moves, on the terminal whatever becomes of what libraries print."""
+    from bluesky.utils import ProgressBarManager, TerminalProgressBar
+
+    class Bar(TerminalProgressBar):
+        def __init__(self, moves: Any) -> None:
+            with contextlib.redirect_stdout(terminal):
+                super().__init__(moves)
+
+    return ProgressBarManager(Bar)
+
+
+def _stop(session: Session) -> str:
+    """End a scan that a signal has paused; what is left to say to the person."""
+    by = f"stopped by {session.interrupts.by}"
+    left = ""
+    if str(session.RE.state) == "paused":
+        try:
+            with contextlib.redirect_stdout(ToLog("bluesky")):
+                session.RE.abort(f"{by}; {session.beam()}; what was recorded is kept")
+        except Exception as failed:  # noqa: BLE001
+            left = f"; {_sentence(failed)}"
+    kept = "what was recorded is kept, 'voltomo scan' starts the next one"
+    return f"the scan was {by}; {session.beam()}{left}; {kept}"
+
+
 def _sentence(failed: BaseException) -> str:
     """The innermost cause of a failed status, which names device, expected and seen."""
+    from bluesky.utils import FailedStatus
+
+    if isinstance(failed, SentenceError):
+        return str(failed)
     cause: BaseException = failed
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    return str(cause) or type(cause).__name__
+    if isinstance(failed, FailedStatus):
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+    if isinstance(cause, SentenceError):
+        return str(cause)
+    log.error("the scan failed by a mistake of the program", exc_info=failed)
+    return f"{type(cause).__name__}: {cause}; services/session.log of the run folder has the rest"
 
 
 def keep_live_result(session: Session, done: ScanDone, patience_s: float = _LIVE_S) -> None:
@@ -129,9 +193,10 @@ def keep_live_result(session: Session, done: ScanDone, patience_s: float = _LIVE
         return bool(there and live.scan_uid.get() == done.uid and live.state.get() == "Done")
 
     with SliceObserver(session.folder.addresses()) as observer:
+        known = len(session.interrupts.taken)
         while not complete():
-            if time.monotonic() > deadline:
-                typer.echo("the live slice was not complete in time; the files hold all frames")
+            if time.monotonic() > deadline or len(session.interrupts.taken) > known:
+                say("the live slice was not waited for longer; the files hold all frames")
                 return
             time.sleep(0.1)
         verdicts = {name: v.model_dump() for name, v in live.verdicts(done.uid).items()}

@@ -16,7 +16,8 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
     Raises
     ------
     FileRefused
-        A setting is unknown to its service or out of range; all of them are listed.
+        A setting is unknown to its service or out of range, or a sample is made of a material
+        that nobody knows; all of them are listed.
     """
     from voltomo.dose.guard_settings import GuardSettings
     from voltomo.live.settings import LiveSettings

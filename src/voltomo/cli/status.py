@@ -32,6 +32,10 @@ def run_status(run_folder: Path | None) -> None:
     watched = supervisor is not None and supervisor.alive
     typer.echo(f"supervisor {'runs' if watched else 'does not run'}")
     if watched:
-        typer.echo(f"page http://127.0.0.1:{folder.addresses().page}/")
+        addresses = folder.addresses()
+        typer.echo(f"page http://127.0.0.1:{addresses.page}/")
+        listed = addresses.client_environment()["EPICS_CA_ADDR_LIST"]
+        typer.echo("for caget and caput:")
+        typer.echo(f"export EPICS_CA_AUTO_ADDR_LIST=NO EPICS_CA_ADDR_LIST='{listed}'")
     if dead:
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from voltomo.model.names import SafeName
+from voltomo.model.sentence import SentenceError
 
 
 class LeaseRequest(BaseModel):
@@ -41,11 +42,11 @@ class LeaseRequest(BaseModel):
 
     sample: SafeName
     seconds: float = Field(gt=0, le=86400)
-    dose_Gy: float | None = Field(default=None, ge=0)
-    purpose: str = ""
-    scan_uid: str | None = None
+    dose_Gy: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    purpose: str = Field(default="", max_length=100)
+    scan_uid: str | None = Field(default=None, max_length=100)
     gate: Literal["trigger_window", "lease"] = "trigger_window"
-    trigger_deadline_s: float | None = Field(default=None, gt=0)
+    trigger_deadline_s: float | None = Field(default=None, gt=0, le=86400)
 
 
 class Settlement(BaseModel):
@@ -68,11 +69,11 @@ class Settlement(BaseModel):
     stamp: str = ""
 
 
-class LeaseRefused(Exception):
+class LeaseRefused(SentenceError):
     """The guard said no; the message says why and what would fit. The shutter stayed closed."""
 
 
-class LeaseLost(Exception):
+class LeaseLost(SentenceError):
     """The guard took the lease back; the message says why. The shutter was closed."""
 
 

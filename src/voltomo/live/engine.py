@@ -32,6 +32,7 @@ _EARLY_S = 2.0
 _LOG_EVERY_S = 0.05
 _FILL_EVERY_S = 0.5
 _FILL_AGAIN_S = 0.05
+_FILL_AT_ONCE = 256
 _PATIENCE_S = 1.0
 _STATUS_EVERY_S = 0.25
 
@@ -108,6 +109,7 @@ class Engine:
         self._changed = False
         self._shown: SliceState | None = None
         self._verdicts: list[Verdict] = []
+        self._lost_live = 0
         self._state = "Idle"
         self._row = settings.height_row
         self._next_log_s = 0.0
@@ -214,6 +216,7 @@ class Engine:
         self._changed = False
         self._shown = None
         self._verdicts = []
+        self._lost_live = 0
         self._state = "Live"
         self._next_status_s = 0.0
         oldest_s = time.monotonic() - _EARLY_S
@@ -255,8 +258,12 @@ class Engine:
         self._next_fill_s = now + _FILL_EVERY_S
         behind = self._stream.qsize() > _FRAMES_AT_ONCE
         if self._state == "Live" and (behind or not live.overdue(_OVERDUE_S)):
+            self._lost_live = self._lost_live if behind else 0
             return
-        used = fill(live, list(self._files.values()))
+        used = fill(live, list(self._files.values()), _FILL_AT_ONCE)
+        if used < _FILL_AT_ONCE:
+            # What the stream did not bring is lost only if the file has not got it either.
+            self._lost_live = live.overdue(_OVERDUE_S)
         if used:
             self._changed = True
             self._next_fill_s = 0.0 if self._state == "Filling" else now + _FILL_AGAIN_S
@@ -283,7 +290,7 @@ class Engine:
         self._shown = state
 
     def _lost(self, live: LiveSlice) -> int:
-        return len(live.wanted()) if self._state == "Done" else live.overdue(_OVERDUE_S)
+        return len(live.wanted()) if self._state == "Done" else self._lost_live
 
     def _report(self) -> None:
         now = time.monotonic()

@@ -40,7 +40,7 @@ class SliceObserver:
     def __init__(self, addresses: Addresses) -> None:
         from p4p.client.thread import Context
 
-        environment = addresses.client_environment()
+        environment = addresses.own_environment()
         conf = {key: text for key, text in environment.items() if key.startswith("EPICS_PVA")}
         self._lock = threading.Lock()
         self._latest: ReceivedSlice | None = None

@@ -23,6 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voltomo.live.page_feed import Feed, gather_runs, gather_slices, gather_values
 from voltomo.live.settings import LiveSettings
+from voltomo.model.pv_names import PvNames
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent
 
@@ -35,12 +36,12 @@ _HEADERS = {
 }
 
 
-def make_app(feed: Feed, prefix: str, run_log: Path) -> Starlette:
+def make_app(feed: Feed, prefix: str, pvs: PvNames, run_log: Path) -> Starlette:
     """The application: ``/`` the page, ``/state`` all values as JSON, ``/live`` a websocket."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await gather_values(feed, prefix)
+        await gather_values(feed, prefix, pvs)
         slices = await gather_slices(feed, prefix)
         runs = asyncio.create_task(gather_runs(feed, run_log))
         yield
@@ -114,15 +115,15 @@ def main() -> None:
     die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = LiveSettings.model_validate(json.loads(folder.settings.read_text())["live"])
-    port = folder.addresses().page
-    if port is None:
+    addresses = folder.addresses()
+    if addresses.page is None:
         raise SystemExit("the run folder gives the page no port")
     _end_well_on_signals()
-    app = make_app(Feed(), settings.prefix, folder.run_log)
+    app = make_app(Feed(), settings.prefix, addresses.names, folder.run_log)
     uvicorn.run(
         app,
         host="127.0.0.1",
-        port=port,
+        port=addresses.page,
         log_level="warning",
         timeout_graceful_shutdown=1,
     )

@@ -22,11 +22,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A tomography began, at this time of the wall clock."""
+    """A tomography began, at this time of the wall clock.
+
+    ``source`` is "twin", "replay" or "beamline"; ``assumed`` names what a replayed recording did
+    not say ("pixel size", "energy"). ``software_guard_only``: the shutter does not close by
+    itself when the guard falls silent.
+    """
 
     uid: str
     spec: ScanSpec
     utc_s: float
+    source: str = "beamline"
+    assumed: tuple[str, ...] = ()
+    software_guard_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,11 @@ class FileOpened:
 
 @dataclass(frozen=True)
 class RunStopped:
-    """The run has ended, with this status."""
+    """The run has ended, with this status, for this reason if it gave one."""
 
     uid: str
     exit_status: str
+    reason: str = ""
 
 
 def opened_file(resource: dict[str, Any]) -> list[FileOpened]:
@@ -123,7 +132,7 @@ class RunFollower:
             return list(self.latches(columns))
         elif name == "stop":
             uid, self._uid = self._uid, None
-            return [RunStopped(uid, doc["exit_status"])]
+            return [RunStopped(uid, doc["exit_status"], str(doc.get("reason") or ""))]
         return []
 
     def _start(self, doc: dict[str, Any]) -> list[RunEvent]:
@@ -134,7 +143,17 @@ class RunFollower:
             return []
         self._uid = str(doc["uid"])
         self._descriptors = {}
-        return [RunStarted(self._uid, spec, float(doc.get("time", 0.0)))]
+        replayed: dict[str, Any] = dict(doc.get("replay") or {})
+        return [
+            RunStarted(
+                self._uid,
+                spec,
+                float(doc.get("time", 0.0)),
+                str(doc.get("source", "beamline")),
+                tuple(map(str, replayed.get("assumed", ()))),
+                bool(dict(doc.get("beamline") or {}).get("software_guard_only", False)),
+            )
+        ]
 
     @staticmethod
     def latches(data: dict[str, list[float]]) -> list[TriggerChunk]:

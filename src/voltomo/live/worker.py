@@ -46,13 +46,13 @@ class Records:
         self.uid = builder.longStringIn("ScanUid", length=256)
         self.state = builder.mbbIn("State", *_STATES)
         self.numbers = {
-            name: builder.aIn(name, initial_value=0.0, PREC=3)
-            for name in (
-                "LostFrames",
-                "Transmission",
-                "SNR",
-                "LatencyP50",
-                "LatencyP99",
+            name: builder.aIn(name, initial_value=0.0, PREC=3, EGU=unit)
+            for name, unit in (
+                ("LostFrames", ""),
+                ("Transmission", ""),
+                ("SNR", ""),
+                ("LatencyP50", "ms"),
+                ("LatencyP99", "ms"),
             )
         }
         self.counts = {
@@ -105,6 +105,11 @@ class WorkerOrders:
         """Show another height."""
         if self.engine is not None and row >= 0:
             self.engine.move_to(int(row))
+
+    def stop(self) -> None:
+        """End the engine, if there is one yet."""
+        if self.engine is not None:
+            self.engine.stop()
 
 
 def parse_chunk(values: Any) -> TriggerChunk | None:
@@ -196,6 +201,9 @@ def main() -> None:
     parser.add_argument("--run-folder", type=Path, required=True)
     folder = RunFolder(parser.parse_args().run_folder)
     die_with_parent()
+    orders = WorkerOrders()
+    # Before anything that runs threads of its own: an exception in the middle would leave them.
+    stopping = stop_on_signals(orders.stop)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = LiveSettings.model_validate(json.loads(folder.settings.read_text())["live"])
 
@@ -205,19 +213,18 @@ def main() -> None:
 
     warm_up()
     dispatcher = asyncio_dispatcher.AsyncioDispatcher()
-    orders = WorkerOrders()
     records = Records(settings.prefix, orders)
     builder.LoadDatabase()
     softioc.iocInit(dispatcher, enable_pva=False)
     server = SliceServer(f"{settings.prefix}Live:Slice")
     engine = Engine(settings, folder.run_log, server.post, records.show)
     orders.engine = engine
-    subscription = _subscribe_frames(f"{settings.prefix}Cam:Pva1:Image", engine)
+    names = folder.addresses().names
+    subscription = _subscribe_frames(names.frames, engine)
     asyncio.run_coroutine_threadsafe(
-        _subscribe_chunks(f"{settings.prefix}Trigger:Chunk", engine), dispatcher.loop
+        _subscribe_chunks(f"{names.trigger}Chunk", engine), dispatcher.loop
     ).result()
     thread = threading.Thread(target=engine.run, name="engine")
-    stopping = stop_on_signals(engine.stop)
     thread.start()
     while not stopping.wait(0.5):
         if not subscription[2].is_set():

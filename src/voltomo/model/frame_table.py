@@ -48,6 +48,8 @@ class Outcome(IntEnum):
     AMBIGUOUS = 4
     """Two different frames lie within its window, or its block's file contradicts the clock: the
     frames are invalid."""
+    UNLIT = 5
+    """Its frame is there, but the beam was off, or going off, while it was exposed."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,17 @@ class FrameTable:
                 f"dose has shape {dose_Gy.shape}, the table has {self.index.shape[0]} triggers"
             )
         return replace(self, dose_Gy=dose_Gy)
+
+    def without_light(self, unlit: NDArray[np.bool_]) -> FrameTable:
+        """The same table without the frames of these rows, shape (n,); other outcomes stay."""
+        rows = unlit & self.valid
+        return replace(
+            self,
+            outcome=np.where(rows, int(Outcome.UNLIT), self.outcome),
+            source=np.where(rows, -1, self.source),
+            unique_id=np.where(rows, -1, self.unique_id),
+            residual_s=np.where(rows, np.nan, self.residual_s),
+        )
 
     def of_blocks(self, numbers: Iterable[int]) -> FrameTable:
         """The rows of some blocks; orphans and duplicates stay with the whole."""

@@ -6,7 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voltomo.model.names import SafeName
 
-
 UNVERIFIED = "unverified default"
 """Source of a limit that nobody has looked up."""
 

@@ -108,6 +108,7 @@ class ScanSpec(BaseModel):
     def blocks(self) -> tuple[Block, ...]:
         """All triggers of the scan, in order: who fires how many, starting at which index."""
         geometry = self.geometry
+        last_deg = geometry.start_deg + geometry.step_deg * (geometry.projections - 1)
         plan: list[tuple[str, BlockKind, int, float | None, float | None]] = [
             ("priming", "priming", self.priming, None, None),
             ("darks", "darks", self.darks, None, None),
@@ -115,7 +116,7 @@ class ScanSpec(BaseModel):
         ]
         for sweep in range(self.sweeps):
             backward = self.order == "alternate" and sweep % 2 == 1
-            start = float(geometry.angles_deg[-1]) if backward else geometry.start_deg
+            start = last_deg if backward else geometry.start_deg
             step = -geometry.step_deg if backward else geometry.step_deg
             plan.append((f"sweep_{sweep}", "sweep", geometry.projections, start, step))
         plan.append(("flats_after", "flats", self.flats_after, None, None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Self
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
@@ -49,12 +49,26 @@ class Opening(BaseModel):
     open_s: float
     stamp: str = ""
 
-    @classmethod
-    def by_run(cls, exposure_entries: Iterable[Entry]) -> dict[str, tuple[Self, ...]]:
-        """All openings for each run, in the order of the exposure log."""
-        found: dict[str, list[Self]] = {}
-        for entry in exposure_entries:
-            if entry.kind == "exposure" and entry.data.get("scan_uid"):
-                opening = cls.model_validate(entry.data)
-                found.setdefault(entry.data["scan_uid"], []).append(opening)
-        return {uid: tuple(openings) for uid, openings in found.items()}
+
+@dataclass
+class Charged:
+    """What the guard's log says of one run: openings in their order, settled leases by lease."""
+
+    openings: list[Opening] = field(default_factory=list[Opening])
+    charges: dict[str, Charge] = field(default_factory=dict[str, Charge])
+
+
+def charged_by_run(exposure_entries: Iterable[Entry]) -> dict[str, Charged]:
+    """Openings and settled leases of every run in the exposure log, in one pass."""
+    found: dict[str, Charged] = {}
+    for entry in exposure_entries:
+        uid = entry.data.get("scan_uid") if entry.kind in ("exposure", "settle") else None
+        if not uid:
+            continue
+        charged = found.setdefault(uid, Charged())
+        if entry.kind == "exposure":
+            charged.openings.append(Opening.model_validate(entry.data))
+        else:
+            charge = Charge.model_validate(entry.data)
+            charged.charges[charge.lease_id] = charge
+    return found

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voltomo.model.frame_table import FrameTable
+from voltomo.model.frame_table import FrameTable, Outcome
 from voltomo.records.charges import Opening
 from voltomo.records.scan_record import ScanRecord
 
@@ -85,7 +85,8 @@ def expose(record: ScanRecord, table: FrameTable) -> FrameExposure:
             dose[rows] = _dose(opening, flux[rows], record.spec.exposure_s)
         if not record.openings:
             dose[table.block == number] = _mean_dose(record, block.name)
-    return FrameExposure(flux, dose)
+    off = table.outcome == Outcome.UNLIT
+    return FrameExposure(np.where(off, np.nan, flux), np.where(off, 0.0, dose))
 
 
 def _shared_out(

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from voltomo.model.names import run_name
+from voltomo.model.sentence import SentenceError
 from voltomo.records.delivered import read_frames, relative_to, runs_of
 from voltomo.records.nxtomo_fields import (
     group,
@@ -36,7 +37,7 @@ NEXUS_TOMO_VERSION = 1.5
 """Version of the layout that readers of NXtomo look for in the entry's attributes."""
 
 
-class NothingToExport(Exception):
+class NothingToExport(SentenceError):
     """The run has no frames beyond priming."""
 
 

@@ -196,7 +196,7 @@ def _write_dose(ours: h5py.Group, scan: Scan) -> None:
         field(dose, "wasted_fraction", scan.dose.wasted_fraction)
     causes = group(dose, "by_cause", "NXcollection")
     for cause, dose_Gy in scan.dose.by_cause.items():
-        field(causes, cause.replace(",", "").replace(" ", "_"), dose_Gy, "Gy")
+        field(causes, cause.replace(",", "").replace(" ", "_"), float(dose_Gy), "Gy")
 
 
 def write_links(entry: h5py.Group) -> None:

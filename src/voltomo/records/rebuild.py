@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from voltomo.model.names import run_name
-from voltomo.records.live_result import enclosure, live_result
 from voltomo.records.nxtomo import NXtomoProjection
 from voltomo.records.projection import Projection
 from voltomo.records.report import Enclosure, write_report
@@ -16,6 +15,13 @@ from voltomo.records.scan import Scan, assemble
 from voltomo.records.scan_record import fold_scans
 from voltomo.runtime.log_reader import Entry, LogReader
 from voltomo.runtime.run_folder import RunFolder
+
+Enclose = Callable[[Scan, Path | None], Enclosure]
+
+
+def link_only(_: Scan, nxtomo: Path | None) -> Enclosure:
+    """Only the exported file."""
+    return Enclosure(nxtomo=nxtomo)
 
 
 @dataclass(frozen=True)
@@ -28,9 +34,13 @@ class ReportProjection:
     ----------
     folder : RunFolder
         Where frames lie and where exports go.
+    enclose : callable, optional
+        What the report shows of a scan beyond its record, given its exported file if there is
+        one; that file alone if not given.
     """
 
     folder: RunFolder
+    enclose: Enclose = link_only
     name: str = "report"
 
     def fold(self, log: Iterable[Entry]) -> list[Path]:
@@ -43,8 +53,7 @@ class ReportProjection:
         for record in fold_scans(log, exposures):
             scan = assemble(record.with_files_found(self.folder.frames))
             path = exported.path_of(record.uid)
-            live = live_result(self.folder, record.uid)
-            enclosures[record.uid] = enclosure(path if path.exists() else None, live)
+            enclosures[record.uid] = self.enclose(scan, path if path.exists() else None)
             made.append(write_report(scan, self.path_of(record.uid), enclosures))
             scans.append(scan)
         made.append(write_report(scans, self.folder.exports / "report.html", enclosures))
@@ -55,6 +64,6 @@ class ReportProjection:
         return self.folder.exports / f"{run_name(uid)}.report.html"
 
 
-def projections(folder: RunFolder) -> tuple[Projection[Any], ...]:
+def projections(folder: RunFolder, enclose: Enclose = link_only) -> tuple[Projection[Any], ...]:
     """Every projection of a run log, in the order in which they build on each other."""
-    return NXtomoProjection(folder), ReportProjection(folder)
+    return NXtomoProjection(folder), ReportProjection(folder, enclose)

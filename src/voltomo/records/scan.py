@@ -12,6 +12,7 @@ from voltomo.model.clock import ClockMap
 from voltomo.model.frame_table import Frames, FrameTable, Triggers, join
 from voltomo.records.delivered import Delivered, deliver
 from voltomo.records.dose_account import DoseAccount, FrameExposure, account, expose
+from voltomo.records.light import unlit
 from voltomo.records.run_entries import entries_of_run
 from voltomo.records.scan_record import ScanRecord, fold_scan
 from voltomo.runtime.log_reader import LogReader
@@ -63,7 +64,7 @@ class Scan:
 
     @property
     def invalid_handles(self) -> Ints:
-        """Frames that exist but belong to no single trigger: ambiguous ones and orphans."""
+        """Frames that exist but are no trigger's: ambiguous and unlit ones, and orphans."""
         handles = self.delivered.frames.source
         known = np.concatenate([self.table.source[self.table.valid], self.table.duplicates])
         return handles[~np.isin(handles, known)]
@@ -111,6 +112,7 @@ def assemble(record: ScanRecord) -> Scan:
     except ValueError as error:
         problems.append(f"frames could not be matched with triggers: {error}")
         table, clock = _unmatched(record, triggers, delivered), None
+    table = table.without_light(unlit(record, table))
     exposure = expose(record, table)
     table = table.with_dose(exposure.dose_Gy)
     return Scan(record, delivered, table, clock, exposure, account(record, table), tuple(problems))

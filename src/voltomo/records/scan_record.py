@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from voltomo.model.frame_table import Triggers
 from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, ScanSpec
-from voltomo.records.charges import Charge, Opening
+from voltomo.records.charges import Charge, Charged, Opening, charged_by_run
 from voltomo.records.run_entries import is_scan
 from voltomo.runtime.log_reader import Entry
 
@@ -84,7 +84,7 @@ class ScanRecord:
     baseline : tuple of Reading
         Positions, energy, currents before and after.
     openings, charges : tuple
-        Every opening of the beam for this run (exposure log), every settled lease.
+        Every opening of the beam for this run (exposure log), every settled lease (both logs).
     """
 
     uid: str
@@ -160,7 +160,7 @@ def fold_scan(
         fold.take(entry)
     if fold.start is None or "scan_spec" not in fold.start:
         raise KeyError(f"the run log holds no scan {uid}; check the uid and the run folder")
-    return fold.record(Opening.by_run(exposure_entries).get(uid, ()))
+    return fold.record(charged_by_run(exposure_entries).get(uid, Charged()))
 
 
 def fold_scans(
@@ -183,9 +183,9 @@ def fold_scans(
             folds[uid] = _Fold(uid)
         if uid in folds:
             folds[uid].take(entry)
-    openings = Opening.by_run(exposure_entries)
+    charged = charged_by_run(exposure_entries)
     for uid, fold in folds.items():
-        yield fold.record(openings.get(uid, ()))
+        yield fold.record(charged.get(uid, Charged()))
 
 
 def _run_of(entry: Entry, run_of: dict[str, str]) -> str | None:
@@ -215,7 +215,7 @@ class _Fold:
         self.baseline: list[Reading] = []
         self.charges: dict[str, Charge] = {}
 
-    def record(self, openings: tuple[Opening, ...]) -> ScanRecord:
+    def record(self, charged: Charged) -> ScanRecord:
         start = self.start or {}
         return ScanRecord(
             uid=self.uid,
@@ -225,8 +225,9 @@ class _Fold:
             latches=_latches(self.latched),
             sources=tuple(dict.fromkeys(self.sources)),
             baseline=tuple(self.baseline),
-            openings=openings,
-            charges=tuple(self.charges.values()),
+            openings=tuple(charged.openings),
+            # A session that died has not heard of the last settlements; the guard has.
+            charges=tuple((self.charges | charged.charges).values()),
         )
 
     def take(self, entry: Entry) -> None:

@@ -17,6 +17,7 @@ import zlib
 from pathlib import Path
 from typing import Any, cast
 
+from voltomo.model.sentence import SentenceError
 from voltomo.runtime.log_reader import (
     START,
     Entry,
@@ -40,11 +41,11 @@ __all__ = [
 ]
 
 
-class LogInUse(Exception):
+class LogInUse(SentenceError):
     """Another process writes this log."""
 
 
-class LogNotWritten(OSError):
+class LogNotWritten(SentenceError, OSError):
     """An entry could not be written; the log is as whole as it was before."""
 
 
@@ -154,14 +155,15 @@ class AppendLog:
         ------
         LogNotWritten
             The disk is full or failing. Nothing of the entry is left in the log, and the next
-            one may be tried; where even that cannot be had, every further entry is refused.
+            one may be tried; where what is left cannot be cut off, all are refused until it can.
         """
         with self._guard:
             return self._write(kind, data, utc_s)
 
     def _write(self, kind: str, data: Any, utc_s: float | None) -> int:
         if self._refusal:
-            raise LogNotWritten(self._refusal)
+            # It may go by now, after room was made say.
+            self._take_back()
         record = {
             "n": self._at.number,
             "t": time.time() if utc_s is None else utc_s,

@@ -15,12 +15,14 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.sentence import SentenceError
+
 FRAMES = "/entry/data/data"
 UNIQUE_IDS = "/entry/instrument/NDAttributes/NDArrayUniqueId"
 STAMPS = "/entry/instrument/NDAttributes/NDArrayTimeStamp"
 
 
-class FrameFileUnreadable(Exception):
+class FrameFileUnreadable(SentenceError):
     """A file of frames is missing, is no HDF5 file, or lacks a dataset."""
 
 

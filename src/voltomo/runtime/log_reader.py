@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from voltomo.model.sentence import SentenceError
+
 _WAIT_S = 0.01
 _BUFFER_BYTES = 1 << 20
 _NO_WORD = (b"\n\n",)
 """Is in no line."""
 
 
-class LogDamaged(Exception):
+class LogDamaged(SentenceError):
     """A whole line of a log does not fit its checksum."""
 
 

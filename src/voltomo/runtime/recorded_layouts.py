@@ -13,6 +13,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.sentence import SentenceError
+
 Numbers = NDArray[Any]
 Floats = NDArray[np.float64]
 
@@ -29,7 +31,7 @@ _TO_KEV = {"": 1.0, "kev": 1.0, "ev": 1e-3}
 PROJECTION, FLAT, DARK = 0, 1, 2
 
 
-class RecordingUnreadable(Exception):
+class RecordingUnreadable(SentenceError):
     """A recorded scan cannot be used; the message says what was expected and what was seen."""
 
 

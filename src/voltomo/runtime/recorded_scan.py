@@ -139,6 +139,12 @@ class RecordedScan:
             axis_column=recording.axis_column,
         )
 
+    @property
+    def assumed(self) -> list[str]:
+        """What a replay has to assume, because the file does not say: pixel size, energy."""
+        said = {"pixel size": self.pixel_um, "energy": self.energy_keV}
+        return [name for name, value in said.items() if value is None]
+
     def grid(self) -> Grid:
         """The equidistant angles that the projections lie on, holes included."""
         return even_grid(self.angles_deg)

@@ -25,8 +25,12 @@ class CameraSettings(BaseModel):
         Highest value of a pixel.
     counts : float
         Counts of a flat frame at nominal flux in ``counts_exposure_s``.
-    dark_counts, read_noise : float
-        Offset and its scatter, in counts.
+    counts_exposure_s : float
+        Exposure that ``counts`` are for.
+    dark_counts : float
+        Offset.
+    read_noise : float
+        Scatter of the offset from frame to frame.
     propagation_mm : float
         Distance from sample to detector; makes the fringes.
     blur_pixels : float

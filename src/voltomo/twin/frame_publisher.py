@@ -49,6 +49,11 @@ class FramePublisher:
         self._thread.start()
 
     @property
+    def alive(self) -> bool:
+        """Whether the thread runs; one that an error has ended does nothing more."""
+        return self._thread.is_alive()
+
+    @property
     def waiting(self) -> int:
         """Frames in the queue."""
         return self._queue.qsize()

@@ -15,7 +15,8 @@ from voltomo.twin.world import World
 _log = logging.getLogger(__name__)
 
 _FLUSH_S = 0.04
-_IDLE_S = 0.005
+_IDLE_S = 0.02
+_SHORTEST_S = 0.005
 _BATCH_BYTES = 64 * 2**20
 _SILENT_CAMERA_S = 0.5
 
@@ -68,6 +69,11 @@ class WriterEngine:
     def start(self) -> None:
         """Begin to take frames."""
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs; one that an error has ended does nothing more."""
+        return self._thread.is_alive()
 
     def end(self) -> None:
         """Close the file and stop the thread."""
@@ -136,7 +142,8 @@ class WriterEngine:
                     looked_s = time.monotonic()
                 busy = self._ring is not None and self._step(self._ring)
             if not busy:
-                time.sleep(_IDLE_S)
+                flush_s = self._flushed_s + _FLUSH_S - time.monotonic()
+                time.sleep(max(flush_s, _SHORTEST_S) if self.state.capturing else _IDLE_S)
         with self._guard:
             self._finish("")
 
@@ -183,7 +190,8 @@ class WriterEngine:
                     [frame.unique_id for frame in batch],
                     [frame.time_s for frame in batch],
                 )
-        except OSError as error:
+        except (OSError, RuntimeError, ValueError) as error:
+            # h5py has all three for a file that cannot be written to.
             self._finish(str(error))
             return
         if passed:
@@ -224,7 +232,7 @@ class WriterEngine:
         stream, self._stream, self._stop_s = self._stream, None, None
         try:
             stream.close()
-        except (OSError, RuntimeError) as trouble:
+        except (OSError, RuntimeError, ValueError) as trouble:
             error = error or f"{stream.path} could not be closed: {trouble}"
         if error:
             _log.error("%s", error)
