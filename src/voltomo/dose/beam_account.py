@@ -166,9 +166,7 @@ class BeamAccount:
             (booked.open_s if booked else 0.0) + sum(cost.open_s for cost in costs),
         )
 
-    def _unbooked(
-        self, now_s: float, unread: bool = False
-    ) -> Iterator[tuple[HeldLease, Exposure]]:
+    def _unbooked(self, now_s: float, unread: bool = False) -> Iterator[tuple[HeldLease, Exposure]]:
         """Stretches that are not in the log yet, the running one last, and who pays."""
         for ended in self._ended:
             yield ended.payer, ended.beam.cost(ended.until_s, last=ended.last, final=unread)
