@@ -12,7 +12,8 @@ from bluesky import Msg
 from bluesky import plan_stubs as bps
 from bluesky import preprocessors as bpp
 from bluesky.utils import FailedPause
-from voltomo.model.frame_table import Triggers, track_clock
+from voltomo.model.camera_clock import track_clock
+from voltomo.model.frame_table import Triggers
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.plans.clean_up import clean_up
 from voltomo.plans.preflight import Facts, demand_closed, preflight
@@ -225,6 +226,6 @@ def check_priming(beamline: TomographyBeamline, block: Block, pages: list[dict[s
             columns["trigger_time_s"],
             columns["trigger_angle_deg"],
         )
-        track_clock(triggers, beamline.camera.last_frames(), block)
+        track_clock(triggers, beamline.camera.last_frames().of_block(0), block)
     except ValueError as error:
         raise ScanRefused(f"camera: {error}") from error

@@ -201,7 +201,7 @@ UNOBTAINIUM = {"name": "x", "material": "unobtainium", "dose_limit_Gy": 1.0, "be
         ({"energy_keV": "20 keV"}, "must be a number, in keV and without a unit; it says '20 keV'"),
         ({"guard": {"stale": 0.5}}, "guard.stale: is not known; did you mean 'stale_s'?"),
         ({"twin": {"energy_keV": 5.0}}, "twin.energy_keV: must be greater than or equal to 8"),
-        ({"samples": [UNOBTAINIUM]}, "samples, 'x': There is no material named 'unobtainium'"),
+        ({"samples": [UNOBTAINIUM]}, "sample 'x': There is no material named 'unobtainium'"),
     ],
     ids=["unknown key", "unit", "unknown setting", "setting", "material"],
 )

@@ -196,3 +196,12 @@ def test_the_ring_goes_round_and_keeps_the_newest(tmp_path) -> None:
     assert history["t0"].tolist() == list(range(3 * 8192 - history.size, 3 * 8192))
     with pytest.raises(ValueError, match="may have 512 pieces"):
         channel.put([Segment(float(k), float(k), 0.0) for k in range(513)])
+
+
+def test_the_next_change_of_a_plan_is_known(tmp_path) -> None:
+    channel = World.create(tmp_path / "w", seed=1).channel("gate")
+    assert channel.next_change_s(0.0) == np.inf
+    channel.put([Segment(1.0, 1.0, 0.0), Segment(2.0, 3.0, 1.0), Segment(3.0, 3.0, 0.0)])
+    assert [channel.next_change_s(t) for t in (0.5, 1.5, 2.0, 2.5, 3.0)] == [1, 2, 3, 3, np.inf]
+    channel.put([Segment(2.2, 2.2, 0.0)])
+    assert [channel.next_change_s(t) for t in (2.1, 2.3)] == [2.2, np.inf]

@@ -16,8 +16,8 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
     Raises
     ------
     FileRefused
-        A setting is unknown to its service or out of range, or the dose of a sample cannot be
-        computed; all of them are listed.
+        A setting is unknown to its service or out of range, or a sample is made of a material
+        that nobody knows; all of them are listed.
     """
     from voltomo.dose.guard_settings import GuardSettings
     from voltomo.live.settings import LiveSettings
@@ -47,9 +47,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
         "camera": {**camera, **of_camera},
     }
     live: dict[str, Any] = {"prefix": file.prefix, **file.live}
-    mistakes = _without_dose(file)
-    # The guard looks at materials, too: one mistake is said once.
-    said = "samples" if mistakes else ""
+    mistakes: list[str] = []
     checked: dict[str, Any] = {}
     sections: list[tuple[str, type[BaseModel], dict[str, Any]]] = [
         ("guard", GuardSettings, guard),
@@ -64,23 +62,8 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
             mistakes += [
                 f"{name}.{'.'.join(map(str, detail['loc']))}: {sentence(model, detail)}"
                 for detail in error.errors()
-                if not (name == "guard" and detail["loc"][:1] == (said,))
             ]
     if mistakes:
         listed = "\n".join(mistakes)
         raise FileRefused(f"{listed}\n{len(mistakes)} mistake(s); nothing was started")
     return checked
-
-
-def _without_dose(file: BeamlineFile) -> list[str]:
-    """Samples whose dose the guard could not compute: no lease would ever be given."""
-    from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
-    from voltomo.dose.materials import material
-
-    mistakes: list[str] = []
-    for sample in file.samples:
-        try:
-            dose_per_fluence_Gy_cm2(material(sample.material), file.energy_keV)
-        except (LookupError, ValueError) as error:
-            mistakes.append(f"samples, {sample.name!r}: {error.args[0]}")
-    return mistakes

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from voltomo.model.frame_table import Frames
 from voltomo.records.scan_record import FrameSource, ScanRecord
-from voltomo.runtime.frame_files import FrameFile, FrameFileUnreadable, salvage
+from voltomo.runtime.frame_files import FrameFile, FrameFileUnreadable
+from voltomo.runtime.salvage import salvage
 
 Ints = NDArray[np.int64]
 
@@ -94,6 +95,8 @@ def deliver(record: ScanRecord) -> Delivered:
     stamps: list[NDArray[np.float64]] = []
     numbers: list[Ints] = []
     handles: list[Ints] = []
+    blocks: list[Ints] = []
+    numbers_of = {block.name: at for at, block in enumerate(record.blocks)}
     unreadable: list[str] = []
     shape = (0, 0)
     for source in record.sources:
@@ -115,11 +118,14 @@ def deliver(record: ScanRecord) -> Delivered:
         stamps.append(stamp)
         numbers.append(number)
         handles.append((len(sources) << _FILE_SHIFT) + np.arange(count, dtype=np.int64))
+        blocks.append(np.full(count, numbers_of.get(source.block, -1), dtype=np.int64))
         sources.append(FrameSource(source.block, path, source.dataset))
+    nothing = np.empty(0, np.int64)
     frames = Frames(
         np.concatenate([np.empty(0), *stamps]),
-        np.concatenate([np.empty(0, np.int64), *numbers]),
-        np.concatenate([np.empty(0, np.int64), *handles]),
+        np.concatenate([nothing, *numbers]),
+        np.concatenate([nothing, *handles]),
+        np.concatenate([nothing, *blocks]),
     )
     return Delivered(frames, tuple(sources), shape, tuple(unreadable))
 

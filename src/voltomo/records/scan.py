@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.camera_clock import track_clock
 from voltomo.model.clock import ClockMap
-from voltomo.model.frame_table import Frames, FrameTable, Triggers, join, track_clock
+from voltomo.model.frame_table import Frames, FrameTable, Triggers, join
 from voltomo.records.delivered import Delivered, deliver
 from voltomo.records.dose_account import DoseAccount, FrameExposure, account, expose
 from voltomo.records.light import unlit

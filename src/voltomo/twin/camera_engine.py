@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +19,11 @@ from voltomo.twin.world import FATE_DELIVERED, FATE_LOST, FATE_MISSED, World
 
 _log = logging.getLogger(__name__)
 
-_POLL_S = 0.001
+_IDLE_S = 0.02
+"""Edges that nobody wants are looked at this often; also the camera's heartbeat in the ring."""
+_WATCH_S = 0.004
+"""An edge is seen within this, or within half an exposure."""
+_SHORTEST_S = 0.0005
 _BACKLOG_S = 20.0
 # The trigger box publishes an edge a little after it happened.
 _EDGE_DELAY_S = 0.03
@@ -108,6 +111,7 @@ class CameraEngine:
         self._free_s = -math.inf
         self._guard = threading.Lock()
         self._ending = threading.Event()
+        self._wake = threading.Event()
         self.callbacks = True
         self.state = CameraState()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
@@ -124,6 +128,7 @@ class CameraEngine:
     def end(self) -> None:
         """Stop the thread."""
         self._ending.set()
+        self._wake.set()
         self._thread.join(timeout=1.5)
 
     def acquire(self, acquisition: Acquisition) -> None:
@@ -133,6 +138,7 @@ class CameraEngine:
             self._began_s = self._next_internal_s = self._world.now_s()
             self._queued = 0
             self.state = replace(self.state, acquiring=True, images=0)
+        self._wake.set()
 
     def change(self, exposure_s: float, period_s: float) -> None:
         """Expose so from the next trigger on."""
@@ -160,11 +166,25 @@ class CameraEngine:
                 due = bool(self._pending) and self._pending[0].end_s <= now_s
                 item = self._pending.popleft() if due else None
                 self._say_complete(item, now_s)
+                rest_s = self._rest_s(now_s)
             if item is not None:
                 self._take(item)
             else:
                 self._end_if_done()
-                time.sleep(_POLL_S)
+                self._wake.wait(rest_s)
+                self._wake.clear()
+
+    def _rest_s(self, now_s: float) -> float:
+        """How long nothing is due: the end of an exposure, or the look for the next edge."""
+        if not self.state.acquiring and not self._pending:
+            return _IDLE_S
+        if self._asked.external:
+            rest_s = min(_WATCH_S, self._asked.exposure_s / 2)
+        else:
+            rest_s = min(_IDLE_S, self._next_internal_s - now_s)
+        if self._pending:
+            rest_s = min(rest_s, self._pending[0].end_s - now_s)
+        return max(rest_s, _SHORTEST_S)
 
     def _say_complete(self, item: _Pending | None, now_s: float) -> None:
         if item is not None:

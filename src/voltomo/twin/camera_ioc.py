@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from voltomo.runtime.recorded_scan import RecordedScan
 from voltomo.twin.area_detector import AreaDetector
-from voltomo.twin.camera_engine import Acquisition, CameraEngine, Delivered
-from voltomo.twin.frame_publisher import QUEUE_SIZE, FramePublisher
+from voltomo.twin.camera_engine import Acquisition, CameraEngine, CameraState, Delivered
+from voltomo.twin.frame_publisher import QUEUE_SIZE, FramePublisher, PublisherCounts
 from voltomo.twin.frame_ring import FrameRing
 from voltomo.twin.frame_source import FrameSource
 from voltomo.twin.image_formation import PhantomCamera
@@ -67,6 +68,8 @@ class CameraIoc:
         self._shape = source.shape
         self._counted_before = {"cam1": 0, "Pva1": 0}
         self._rate = (time.monotonic(), 0, 0.0)
+        self._shown: object = None
+        self._updating = asyncio.Lock()
         self.pvs = AreaDetector(scene.prefix + "Cam:", ("cam1:", "Pva1:"))
         self.pvs.on_put("cam1:Acquire", self._acquire_put, readback_follows=False)
         self.pvs.on_put("cam1:AcquireTime", self._exposure_put)
@@ -150,8 +153,19 @@ class CameraIoc:
         return rate
 
     async def update(self) -> None:
-        """Show the engine's state."""
-        state, counts = self._engine.state, self._publisher.counts
+        """Show the engine's state, where anything has changed."""
+        # Whoever waits for an acquisition must not go on while its end is still being posted.
+        async with self._updating:
+            state, counts = self._engine.state, replace(self._publisher.counts)
+            now = (state, counts, self._publisher.waiting, self._counted_before.copy())
+            # A rate falls to nothing by itself.
+            if now == self._shown and self._rate[2] == 0:
+                self._rate = (time.monotonic(), state.frames, 0.0)
+                return
+            await self._post(state, counts)
+            self._shown = now
+
+    async def _post(self, state: CameraState, counts: PublisherCounts) -> None:
         acquire = "Acquire" if state.acquiring else "Done"
         rate = self._frames_per_second(state.frames)
         await self.pvs.show(

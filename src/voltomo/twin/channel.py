@@ -196,6 +196,17 @@ class Channel:
                 return x0 + v0 * since + a * since * since / 2
         return float("nan")
 
+    def next_change_s(self, time_s: float) -> float:
+        """When the trajectory next changes its form, by what is planned now; inf for never."""
+        memory = self._memory
+        change_s = float("inf")
+        for number in range(memory.count - 1, max(0, memory.count - _READABLE) - 1, -1):
+            t0, t1, *_ = memory.piece(number)
+            if t0 <= time_s:
+                return min(change_s, t1) if t1 > time_s else change_s
+            change_s = min(change_s, t0)
+        return change_s
+
     def _evaluate(
         self, time_s: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -41,6 +41,36 @@ def on_put(channel: Any, action: Callable[[Any], Awaitable[Any]]) -> None:
     channel.putter = put
 
 
+class Alarm:
+    """Lets a device's loop sleep until something is due, instead of looking for it all the time.
+
+    For one loop and the handlers of its puts, all in the same thread.
+    """
+
+    def __init__(self) -> None:
+        self._sleeper: asyncio.Future[None] | None = None
+        self._rung = False
+
+    def ring(self) -> None:
+        """Wake the loop, or keep it from its next sleep."""
+        self._rung = True
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep so long at most; at once over if it was rung since the last time."""
+        if not self._rung:
+            loop = asyncio.get_running_loop()
+            self._sleeper = loop.create_future()
+            timer = loop.call_later(max(seconds, 0.0), self.ring)
+            try:
+                await self._sleeper
+            finally:
+                timer.cancel()
+                self._sleeper = None
+        self._rung = False
+
+
 class Worker(Protocol):
     """A thread that does a device's work."""
 

@@ -197,7 +197,7 @@ class Motor(PVGroup):
         await alarm.write(status=status, severity=severity)
 
     async def update(self, now_s: float) -> None:
-        """Post the readback while it moves; called at 20 Hz."""
+        """Post the readback while it moves; called at 10 Hz or more."""
         if not self.at_rest.is_set() and now_s < self.axis.end_s:
             await self.readback()
 

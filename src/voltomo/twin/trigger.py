@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,6 +55,11 @@ class TriggerHardware:
     """Edges are known ahead from the rotation's plan, and happen when their time has come.
 
     A new plan of the rotation moves them; `disarm` lets none of them happen and drops the gate.
+
+    Attributes
+    ----------
+    changed : list of callable
+        Called after the gate has a new plan.
     """
 
     def __init__(self, world: World, rotation: StageAxis) -> None:
@@ -60,6 +67,7 @@ class TriggerHardware:
         self._rotation = rotation
         self._gate = world.channel("gate")
         self._random = np.random.default_rng([world.seed, 7])
+        self.changed: list[Callable[[], None]] = []
         now_s = world.now_s()
         take_over(self._gate, now_s, 0.0)
         self._put_gate(now_s, now_s, now_s)
@@ -89,6 +97,12 @@ class TriggerHardware:
     def gate(self, now_s: float) -> bool:
         """Whether the gate is high."""
         return self._rise_s <= now_s < self._fall_s
+
+    def next_s(self, now_s: float) -> float:
+        """World time at which `advance` or the gate has something next; inf for never."""
+        coming = [float(self._due[0])] if self._due.size else []
+        coming += [edge_s for edge_s in (self._rise_s, self._fall_s) if edge_s > now_s]
+        return min(coming, default=math.inf)
 
     def arm(self, train: Train) -> None:
         """Prepare a train; one by position begins when the rotation passes its start."""
@@ -181,6 +195,8 @@ class TriggerHardware:
         if rise_s > now_s:
             pieces.insert(0, Segment(now_s, now_s, 0.0))
         self._gate.put([*pieces, Segment(fall_s, fall_s, 0.0)])
+        for listener in self.changed:
+            listener()
 
     def _latch(self, edge_s: float) -> None:
         """One edge: to the world's record and into the latches."""

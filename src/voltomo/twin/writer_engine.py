@@ -15,7 +15,8 @@ from voltomo.twin.world import World
 _log = logging.getLogger(__name__)
 
 _FLUSH_S = 0.04
-_IDLE_S = 0.005
+_IDLE_S = 0.02
+_SHORTEST_S = 0.005
 _BATCH_BYTES = 64 * 2**20
 _SILENT_CAMERA_S = 0.5
 
@@ -141,7 +142,8 @@ class WriterEngine:
                     looked_s = time.monotonic()
                 busy = self._ring is not None and self._step(self._ring)
             if not busy:
-                time.sleep(_IDLE_S)
+                flush_s = self._flushed_s + _FLUSH_S - time.monotonic()
+                time.sleep(max(flush_s, _SHORTEST_S) if self.state.capturing else _IDLE_S)
         with self._guard:
             self._finish("")
 
