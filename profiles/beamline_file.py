@@ -56,7 +56,7 @@ class BeamlineFile(BaseModel):
     energy_keV : float
         Photon energy.
     flats_shift_mm : float
-        How far the sample leaves the beam for flats, to either side.
+        How far the sample leaves the beam sideways for flats, to either side.
     samples : list of Sample
         Samples with their limits; a sample that is not listed gets no beam.
     guard : dict

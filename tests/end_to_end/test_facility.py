@@ -143,7 +143,9 @@ def test_a_scan_on_a_facilitys_own_servers(tmp_path: Path) -> None:
         truth_Gy = fluence(world, before_s, after_s, 2.5) * per_fluence
         assert truth_Gy <= dose_Gy <= 1.05 * truth_Gy
 
-        scan = read_scan(folder, last_scan(folder.run_log) or "")
+        uid = last_scan(folder.run_log)
+        assert uid is not None
+        scan = read_scan(folder, uid)
         assert scan.record.source == "beamline"
         assert scan.table.missing.size == 0
         with np.load(folder.exports / f"{run_name(scan.record.uid)}.slice.npz") as picture:

@@ -72,6 +72,22 @@ def test_every_lease_is_given_back_before_the_next_is_asked_for() -> None:
     assert not held
 
 
+def test_the_start_document_says_the_energy_that_was_read() -> None:
+    driver, at = Driver(), beamline()
+    at.energy.value = 25.5
+    driver.run(tomography(at, spec()))
+    assert driver.of("open_run")[0][1].kwargs["energy_keV"] == 25.5
+
+
+@pytest.mark.parametrize("energy_keV", [0.0, -8.0, float("nan")])
+def test_an_energy_that_cannot_be_is_refused_before_a_run(energy_keV: float) -> None:
+    driver, at = Driver(), beamline()
+    at.energy.value = energy_keV
+    with pytest.raises(ScanRefused, match="photon energy above 0 keV"):
+        driver.run(tomography(at, spec()))
+    assert not driver.of("open_run")
+
+
 def test_priming_and_darks_take_no_lease() -> None:
     driver = Driver()
     driver.run(tomography(beamline(), spec()))

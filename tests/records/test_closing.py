@@ -39,18 +39,18 @@ def test_nothing_to_close_in_a_new_log(tmp_path):
 def test_a_session_reads_what_was_written_since_the_last_one(tmp_path):
     folder = RunFolder(tmp_path)
     old = SyntheticRun(folder).write()
-    log, closed = open_run_log(folder.run_log)
-    log.close()
-    assert closed == []
+    opened = open_run_log(folder.run_log)
+    opened.log.close()
+    assert (opened.closed, opened.scans) == ([], 1)
     since = checkpoint(folder.run_log)
     assert since.offset == folder.run_log.stat().st_size
     dead = SyntheticRun(folder, stop=None).write()
     # What lies before the checkpoint is not read again: a change there does not show here.
     content = folder.run_log.read_bytes()
     folder.run_log.write_bytes(content.replace(b'"source":"twin"', b'"source":"tvin"', 1))
-    log, closed = open_run_log(folder.run_log)
-    log.close()
-    assert closed == [dead.uid]
+    opened = open_run_log(folder.run_log)
+    opened.log.close()
+    assert (opened.closed, opened.scans) == ([dead.uid], 2)
     new = SyntheticRun(RunFolder(tmp_path / "other")).write()
     with AppendLog(folder.run_log, checkpoint(folder.run_log)) as further:
         for entry in read_log(RunFolder(tmp_path / "other").run_log):
@@ -67,7 +67,7 @@ def test_a_run_is_found_on_either_side_of_the_checkpoint(tmp_path):
     folder = RunFolder(tmp_path)
     runs = [SyntheticRun(folder).write(), SyntheticRun(folder, lost=(31,)).write()]
     assert last_scan(folder.run_log) == runs[1].uid
-    log, _ = open_run_log(folder.run_log)
+    log = open_run_log(folder.run_log).log
     log.append_entry("note", {"text": f"look at {runs[0].uid} again"})
     log.close()
     assert last_scan(folder.run_log) == runs[1].uid

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voltomo.runtime.append_log import AppendLog
-from voltomo.runtime.log_checkpoint import checkpoint, write_checkpoint
+from voltomo.runtime.log_checkpoint import Checkpoint, checkpoint, write_checkpoint
 from voltomo.runtime.log_reader import START, LogReader, find_last
 
 
@@ -13,7 +13,7 @@ def with_checkpoint(path, before: int, after: int) -> None:
     with AppendLog(path) as log:
         for number in range(before):
             log.append("a", {"of": number})
-        write_checkpoint(path, log.before, log.position)
+        write_checkpoint(path, Checkpoint(before=log.before, at=log.position))
         for number in range(before, before + after):
             log.append("a", {"of": number})
 

@@ -32,10 +32,25 @@ def find_run(folder: RunFolder, uid: str) -> str:
     return found[0]
 
 
-def export_run(folder: RunFolder, uid: str) -> list[Path]:
-    """Write NXtomo and report into the run folder's exports; what cannot be made is said."""
+def export_run(folder: RunFolder, uid: str, *, link: bool = False) -> list[Path]:
+    """Write NXtomo and report into the run folder's exports; what cannot be made is said.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of the run.
+    uid : str
+        Of the run.
+    link : bool
+        Let the NXtomo file refer to the files of frames instead of copying the frames.
+
+    Raises
+    ------
+    NoRoom
+        A copy of the frames does not fit on the disk; the report was written.
+    """
     from voltomo.cli.enclosures import enclosure, live_result
-    from voltomo.records.nxtomo import NothingToExport, NXtomoProjection, export_nxtomo
+    from voltomo.records.nxtomo import NoRoom, NothingToExport, NXtomoProjection, export_nxtomo
     from voltomo.records.rebuild import ReportProjection
     from voltomo.records.report import write_report
     from voltomo.records.scan import read_scan
@@ -43,18 +58,23 @@ def export_run(folder: RunFolder, uid: str) -> list[Path]:
     scan = read_scan(folder, uid)
     made: list[Path] = []
     nexus: Path | None = NXtomoProjection(folder).path_of(uid)
+    full: NoRoom | None = None
     try:
-        made.append(export_nxtomo(scan, nexus))
+        made.append(export_nxtomo(scan, nexus, link=link))
     except NothingToExport as nothing:
         nexus = None
         typer.echo(f"no NXtomo file: {nothing}")
+    except NoRoom as error:
+        nexus, full = None, error
     enclosed = {uid: enclosure(scan, nexus, live_result(folder, uid))}
     made.append(write_report(scan, ReportProjection(folder).path_of(uid), enclosed))
+    if full is not None:
+        raise full
     return made
 
 
-def run_export(uid: str, run_folder: Path | None) -> None:
+def run_export(uid: str, run_folder: Path | None, *, link: bool) -> None:
     """Export one run and say where everything lies."""
     folder = RunFolder.locate(run_folder)
-    for path in export_run(folder, find_run(folder, uid)):
+    for path in export_run(folder, find_run(folder, uid), link=link):
         typer.echo(f"written: {path}")

@@ -123,7 +123,7 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     error = ""
     try:
         with contextlib.redirect_stdout(ToLog("bluesky")):
-            session.RE(tomography(session.beamline, spec, md=session.metadata))
+            session.RE(tomography(session.beamline, spec))
     except RunEngineInterrupted:
         error = _stop(session)
     except Exception as failed:  # noqa: BLE001

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _BANNER = """\
 voltomo {version}: beamline {name!r} in {folder}; page http://127.0.0.1:{page}/
-  RE(tomography(beamline, spec(projections=200), md=metadata))   one scan; its uid comes back
+  RE(tomography(beamline, spec(projections=200)))   one scan; its uid comes back
   spec(projections=…, exposure_s=…, period_s=…, sweeps=…, sample=…)   as in a scan file
   samples: {samples}
   devices: rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, live

@@ -138,9 +138,8 @@ class GuardShell:
 
     def _table(self) -> dict[str, Take]:
         """Shutter, beam, stage and trigger source; each tells when it goes away."""
-        core, settings, now_s, pvs = self._core, self._core.settings, self._clock.now_s, self._pvs
-        out_pv = settings.sample_out_pv or f"{pvs.sample_x}.RBV"
-        out_done_pv = settings.sample_out_done_pv or f"{pvs.sample_x}.DMOV"
+        core, settings, now_s = self._core, self._core.settings, self._clock.now_s
+        pvs = self._pvs
         table: dict[str, Callable[[float | None, float], None]] = {
             f"{pvs.shutter}State_RBV": self._shutter,
             f"{pvs.shutter}Position_RBV": lambda value, at_s: core.blade(value, at_s, now_s()),
@@ -150,8 +149,8 @@ class GuardShell:
             pvs.beam_monitor: lambda value, at_s: core.monitor(value, min(at_s, now_s())),
             pvs.energy_readback: lambda value, _: core.energy(value),
             f"{pvs.trigger}Count_RBV": lambda value, _: core.trigger_count(whole(value), now_s()),
-            out_pv: self._place,
-            out_done_pv: self._place_done,
+            settings.sample_out_pv or f"{pvs.sample_x}.RBV": self._place,
+            settings.sample_out_done_pv or f"{pvs.sample_x}.DMOV": self._place_done,
         }
         return {name: self._taking(take) for name, take in table.items()}
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
@@ -51,23 +50,25 @@ class Opening(BaseModel):
     stamp: str = ""
 
 
-@dataclass(frozen=True)
-class GuardAccount:
-    """What the exposure log holds for runs: openings, and charges by lease, in its order."""
+@dataclass
+class Charged:
+    """What the guard's log says of one run: openings in their order, settled leases by lease."""
 
-    openings: Mapping[str, Sequence[Opening]]
-    charges: Mapping[str, Mapping[str, Charge]]
+    openings: list[Opening] = field(default_factory=list[Opening])
+    charges: dict[str, Charge] = field(default_factory=dict[str, Charge])
 
-    @classmethod
-    def of(cls, exposure_entries: Iterable[Entry]) -> Self:
-        """Fold the exposure log, in one pass."""
-        openings: dict[str, list[Opening]] = {}
-        charges: dict[str, dict[str, Charge]] = {}
-        for entry in exposure_entries:
-            uid = entry.data.get("scan_uid") if isinstance(entry.data, dict) else None
-            if uid and entry.kind == "exposure":
-                openings.setdefault(uid, []).append(Opening.model_validate(entry.data))
-            elif uid and entry.kind == "settle":
-                charge = Charge.model_validate(entry.data)
-                charges.setdefault(uid, {})[charge.lease_id] = charge
-        return cls(openings, charges)
+
+def charged_by_run(exposure_entries: Iterable[Entry]) -> dict[str, Charged]:
+    """Openings and settled leases of every run in the exposure log, in one pass."""
+    found: dict[str, Charged] = {}
+    for entry in exposure_entries:
+        uid = entry.data.get("scan_uid") if entry.kind in ("exposure", "settle") else None
+        if not uid:
+            continue
+        charged = found.setdefault(uid, Charged())
+        if entry.kind == "exposure":
+            charged.openings.append(Opening.model_validate(entry.data))
+        else:
+            charge = Charge.model_validate(entry.data)
+            charged.charges[charge.lease_id] = charge
+    return found

@@ -11,26 +11,39 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from voltomo.records.run_entries import scans_in
 from voltomo.records.run_log import RunLog
 from voltomo.runtime.append_log import AppendLog
-from voltomo.runtime.log_checkpoint import checkpoint, write_checkpoint
+from voltomo.runtime.log_checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from voltomo.runtime.log_reader import START, Entry, LogPosition, LogReader
 
 _STARTS_AND_STOPS = (b'"name":"start"', b'"name":"stop"')
 
 
-def open_run_log(path: Path) -> tuple[RunLog, list[str]]:
+@dataclass(frozen=True)
+class OpenedRunLog:
+    """A run log, open for writing, and what was found in it.
+
+    Attributes
+    ----------
+    log : RunLog
+        For the session.
+    closed : list of str
+        Uids of the runs that were closed, oldest first.
+    scans : int
+        Scans that it holds.
+    """
+
+    log: RunLog
+    closed: list[str]
+    scans: int
+
+
+def open_run_log(path: Path) -> OpenedRunLog:
     """Take a run log, and close what dead sessions left open.
 
     Only what was written since the last checkpoint is read; then the next one is made: everything
     before it is checked, and every run before it is closed.
-
-    Returns
-    -------
-    log : RunLog
-        Open for writing.
-    closed : list of str
-        Uids of the runs that were closed, oldest first.
 
     Raises
     ------
@@ -41,16 +54,17 @@ def open_run_log(path: Path) -> tuple[RunLog, list[str]]:
     LogNotWritten
         The disk is full or failing.
     """
-    since = checkpoint(path)
-    log = AppendLog(path, since)
+    since = read_checkpoint(path)
+    log = AppendLog(path, since.at)
     try:
-        closed = close_abandoned(log, since)
+        closed = close_abandoned(log, since.at)
+        scans = since.counted + sum(1 for _ in scans_in(path, since.at))
         if log.before != log.position:
-            write_checkpoint(path, log.before, log.position)
+            write_checkpoint(path, Checkpoint(before=log.before, at=log.position, counted=scans))
     except BaseException:
         log.close()
         raise
-    return RunLog(log), closed
+    return OpenedRunLog(RunLog(log), closed, scans)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from voltomo.model.frame_table import Triggers
 from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, ScanSpec
-from voltomo.records.charges import Charge, GuardAccount, Opening
+from voltomo.records.charges import Charge, Charged, Opening, charged_by_run
 from voltomo.records.run_entries import is_scan
 from voltomo.runtime.log_reader import Entry
 
@@ -160,7 +160,7 @@ def fold_scan(
         fold.take(entry)
     if fold.start is None or "scan_spec" not in fold.start:
         raise KeyError(f"the run log holds no scan {uid}; check the uid and the run folder")
-    return fold.record(GuardAccount.of(exposure_entries))
+    return fold.record(charged_by_run(exposure_entries).get(uid, Charged()))
 
 
 def fold_scans(
@@ -183,9 +183,9 @@ def fold_scans(
             folds[uid] = _Fold(uid)
         if uid in folds:
             folds[uid].take(entry)
-    guard = GuardAccount.of(exposure_entries)
-    for fold in folds.values():
-        yield fold.record(guard)
+    charged = charged_by_run(exposure_entries)
+    for uid, fold in folds.items():
+        yield fold.record(charged.get(uid, Charged()))
 
 
 def _run_of(entry: Entry, run_of: dict[str, str]) -> str | None:
@@ -215,7 +215,7 @@ class _Fold:
         self.baseline: list[Reading] = []
         self.charges: dict[str, Charge] = {}
 
-    def record(self, guard: GuardAccount) -> ScanRecord:
+    def record(self, charged: Charged) -> ScanRecord:
         start = self.start or {}
         return ScanRecord(
             uid=self.uid,
@@ -225,9 +225,9 @@ class _Fold:
             latches=_latches(self.latched),
             sources=tuple(dict.fromkeys(self.sources)),
             baseline=tuple(self.baseline),
-            openings=tuple(guard.openings.get(self.uid, ())),
+            openings=tuple(charged.openings),
             # A session that died has not heard of the last settlements; the guard has.
-            charges=tuple({**self.charges, **guard.charges.get(self.uid, {})}.values()),
+            charges=tuple((self.charges | charged.charges).values()),
         )
 
     def take(self, entry: Entry) -> None:

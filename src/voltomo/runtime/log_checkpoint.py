@@ -17,12 +17,16 @@ from voltomo.runtime.run_folder import write_json
 
 
 class Checkpoint(BaseModel):
-    """Positions before and behind one line, by which it can be told that the log is the same."""
+    """Positions before and behind one line, by which it can be told that the log is the same.
+
+    ``counted`` is how many there are before it of whatever the log's keeper counts.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    before: LogPosition
-    at: LogPosition
+    before: LogPosition = START
+    at: LogPosition = START
+    counted: int = 0
 
     def fits(self, log: Path) -> bool:
         """Whether the log still holds that line in that place."""
@@ -38,19 +42,24 @@ def _path(log: Path) -> Path:
     return log.with_name(log.name + ".checkpoint")
 
 
-def write_checkpoint(log: Path, before: LogPosition, at: LogPosition) -> None:
+def write_checkpoint(log: Path, kept: Checkpoint) -> None:
     """Keep where a line begins and where it ends; everything up to there is checked.
 
     Where the disk is full nothing is kept, and the next reader reads more.
     """
     with contextlib.suppress(OSError):
-        write_json(_path(log), Checkpoint(before=before, at=at).model_dump(mode="json"))
+        write_json(_path(log), kept.model_dump(mode="json"))
+
+
+def read_checkpoint(log: Path) -> Checkpoint:
+    """The last checkpoint of a log; one at its beginning where there is none that fits."""
+    try:
+        kept = Checkpoint.model_validate_json(_path(log).read_text())
+        return kept if kept.fits(log) else Checkpoint()
+    except (OSError, ValidationError, ValueError):
+        return Checkpoint()
 
 
 def checkpoint(log: Path) -> LogPosition:
-    """The last checkpoint of a log; its beginning where there is none that fits."""
-    try:
-        kept = Checkpoint.model_validate_json(_path(log).read_text())
-        return kept.at if kept.fits(log) else START
-    except (OSError, ValidationError, ValueError):
-        return START
+    """Where a reader may begin that needs nothing older; the beginning without a checkpoint."""
+    return read_checkpoint(log).at

@@ -43,7 +43,8 @@ def make_source(settings: TwinSettings) -> FrameSource:
     if camera.source == "replay":
         if camera.replay_file is None:
             raise ValueError("a replay needs a recorded scan; name it as replay_file")
-        return ReplayFrames(RecordedScan.read(camera.replay_file), camera.pixel_um)
+        recorded = RecordedScan.read(camera.replay_file, camera.replay_scale)
+        return ReplayFrames(recorded, camera.pixel_um)
     phantom = PhantomCamera(
         camera.model_copy(update={"energy_keV": settings.energy_keV}),
         settings.seed,

@@ -45,6 +45,8 @@ class CameraSettings(BaseModel):
         Where projections come from.
     replay_file : Path or None
         The recorded scan of a replay.
+    replay_scale : float or None
+        Counts per recorded unit, where they were found before; else the images tell.
     prerendered : bool
         Show frames made at the start, for measurements of speed.
     ring_stall_s : float
@@ -73,6 +75,7 @@ class CameraSettings(BaseModel):
     flat_drift_pixels_per_minute: float = 1.0
     source: Literal["phantom", "replay"] = "phantom"
     replay_file: Path | None = None
+    replay_scale: float | None = Field(default=None, gt=0)
     prerendered: bool = False
     ring_stall_s: float = Field(default=5.0, ge=2, le=60)
     ring_MB: float = Field(default=1024.0, ge=64)
