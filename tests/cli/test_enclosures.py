@@ -76,7 +76,7 @@ def test_the_live_slice_comes_first(folder):
 def test_a_scan_without_live_slice_says_why(folder):
     run = SyntheticRun(folder).write()
     live = {"frames_processed": 0, "latency_p50_ms": None, "reason": "the axis is tilted"}
-    (folder.exports / f"{run.uid[:8]}.live.json").write_text(json.dumps(live))
+    (folder.exports / f"{run_name(run.uid)}.live.json").write_text(json.dumps(live))
     made = enclosure(read_scan(folder, run.uid), None, live_result(folder, run.uid))
     assert made.facts == {"No live slice": "the axis is tilted"}
     scan = read_scan(folder, run.uid)
