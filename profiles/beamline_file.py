@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from voltomo.model.names import SafeName
+from voltomo.model.pv_names import PvNames
 from voltomo.model.sample import Sample
 from voltomo.profiles.yaml_file import FileRefused, load_yaml
+from voltomo.runtime.addresses import Facility
 from voltomo.runtime.run_folder import RunFolder
 
 _SHIPPED = Path(__file__).parent
@@ -23,21 +32,39 @@ class BeamlineFile(BaseModel):
     name : SafeName
         Of the beamline; in every document.
     source_name : str
-        Name of the source, as NXtomo files give it.
+        Name of the source, as NXtomo files and reports give it.
     prefix : str
-        First part of all PV names.
+        First part of the names of voltomo's own PVs, and of the virtual beamline's.
     virtual : bool
-        Whether voltomo itself serves the devices (the twin).
-    rows, columns, pixel_um, axis_column
-        The camera's frame, pixel size at the sample, and column of the rotation axis.
+        Whether voltomo itself serves the devices (the twin), on this machine alone.
+    epics : Facility or None
+        Where the servers of a real beamline are found; a virtual one must not have it.
+    pvs : PvNames or None
+        Names of a real beamline's PVs; the virtual one's under ``prefix`` if not given.
+    ledger : Path or None
+        Folder of the exposure log, the same for every run on this beamline, wherever it is
+        started; a real beamline must have it. The run folder's own if not given.
+    shutter_closes_when_stale : bool
+        Whether the shutter's controller closes by itself when the guard's enable counter stops.
+        The virtual one does. Without it a guard that hangs cannot close: "software guard only".
+    rows, columns : int
+        Size of the camera's frame.
+    pixel_um : float
+        Pixel size at the sample.
+    axis_column : float or None
+        Detector column of the rotation axis; the middle if not given.
     energy_keV : float
         Photon energy.
     flats_shift_mm : float
-        How far the sample leaves the beam for flats.
+        How far the sample leaves the beam sideways for flats, to either side.
     samples : list of Sample
-        Samples with their limits.
-    guard, twin, live : dict
-        Settings of the guard, of the virtual beamline and of the live worker.
+        Samples with their limits; a sample that is not listed gets no beam.
+    guard : dict
+        Settings of the guard.
+    twin : dict
+        Settings of the virtual beamline; used where ``virtual`` is true.
+    live : dict
+        Settings of the live worker.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -46,6 +73,10 @@ class BeamlineFile(BaseModel):
     source_name: str
     prefix: str = Field(default="VT:", min_length=1)
     virtual: bool = False
+    epics: Facility | None = None
+    pvs: PvNames | None = None
+    ledger: Path | None = None
+    shutter_closes_when_stale: bool = False
     rows: int = Field(gt=0)
     columns: int = Field(gt=0)
     pixel_um: float = Field(gt=0)
@@ -57,12 +88,68 @@ class BeamlineFile(BaseModel):
     twin: dict[str, Any] = {}
     live: dict[str, Any] = {}
 
+    @property
+    def software_guard_only(self) -> bool:
+        """Whether nothing but the guard's own loop closes the shutter."""
+        return not (self.virtual or self.shutter_closes_when_stale)
+
+    @property
+    def names(self) -> PvNames:
+        """Names of the devices' PVs."""
+        return self.pvs or PvNames(prefix=self.prefix)
+
+    @field_validator("pvs", mode="before")
+    @classmethod
+    def _share_the_prefix(cls, given: Any, before: ValidationInfo) -> Any:
+        if isinstance(given, dict) and "prefix" in before.data:
+            return {"prefix": before.data["prefix"], **cast("dict[str, Any]", given)}
+        return given
+
+    @field_validator("ledger")
+    @classmethod
+    def _one_place(cls, ledger: Path | None) -> Path | None:
+        if ledger is not None and not ledger.expanduser().is_absolute():
+            raise ValueError(
+                f"must be an absolute path, the same wherever a run is started; got {ledger}"
+            )
+        return None if ledger is None else ledger.expanduser()
+
+    @field_validator("epics", "pvs")
+    @classmethod
+    def _virtual_stays_alone(cls, given: Any, before: ValidationInfo) -> Any:
+        if given is not None and before.data.get("virtual"):
+            raise ValueError(
+                "a virtual beamline serves its devices itself, on this machine alone, and reaches "
+                "no other; leave this out, or say 'virtual: false'"
+            )
+        return given
+
+    @model_validator(mode="after")
+    def _real_is_reached(self) -> BeamlineFile:
+        if not self.virtual and (self.epics is None or not self.epics.reachable):
+            raise ValueError(
+                "a real beamline needs 'epics' with 'ca_addresses' (or 'ca_name_servers', or "
+                "'auto_address_list: true'): without them none of its devices can be found; or "
+                "say 'virtual: true'"
+            )
+        if not self.virtual and self.ledger is None:
+            raise ValueError(
+                "a real beamline needs 'ledger', the folder of its exposure log: what a sample "
+                "has received must be known to every run, wherever it is started"
+            )
+        return self
+
     @model_validator(mode="after")
     def _axis_and_samples_fit(self) -> BeamlineFile:
         if self.axis_column is not None and not 0 <= self.axis_column <= self.columns - 1:
             raise ValueError(
                 f"axis_column must lie on the detector, between 0 and {self.columns - 1}; got "
                 f"{self.axis_column:g}"
+            )
+        if self.flats_shift_mm == 0:
+            raise ValueError(
+                "flats_shift_mm must not be 0, or flats are taken with the sample in the beam; say "
+                "how far it has to move to leave the field, to either side"
             )
         names = [sample.name for sample in self.samples]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -107,7 +194,5 @@ def running_beamline(folder: RunFolder) -> BeamlineFile:
         Nothing was started there.
     """
     if not folder.beamline_file.exists():
-        raise FileNotFoundError(
-            f"no services have been started in {folder.root}; start them with 'voltomo up'"
-        )
+        raise FileNotFoundError(f"no services run in {folder.root}; start them with 'voltomo up'")
     return BeamlineFile.model_validate_json(folder.beamline_file.read_text())

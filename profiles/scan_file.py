@@ -19,13 +19,27 @@ class ScanFile(BaseModel):
     Parameters
     ----------
     sample : SafeName
-        Must be among the beamline's samples.
+        Whose ledger pays; must be among the beamline's samples.
     projections : int
         Triggers in one sweep.
     range_deg : float
         Angle that they cover, the step behind the last included.
-    start_deg, exposure_s, period_s, sweeps, order, darks, flats_before, flats_after
-        As in `ScanSpec`.
+    start_deg : float
+        Angle of the stage at the first trigger of a sweep.
+    exposure_s : float
+        Exposure of one frame.
+    period_s : float
+        From one trigger to the next; longer than the exposure by the camera's dead time.
+    sweeps : int
+        Number of times that the angles are run through.
+    order : {"forward", "alternate"}
+        "alternate" turns back on every second sweep, and saves the way home.
+    darks : int
+        Frames with the shutter closed, before the first sweep.
+    flats_before : int
+        Frames with the sample out of the beam, before the first sweep.
+    flats_after : int
+        Likewise, after the last.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -53,6 +53,23 @@ def test_row_faults_are_named() -> None:
     assert "shutter" in str(row_fault(dark.astype(np.float32)))
 
 
+def test_a_frame_without_beam_never_gets_into_a_slice() -> None:
+    random = np.random.default_rng(2)
+    flat, dark = np.full(256, 2e4, np.float32), np.full(256, 100.0, np.float32)
+    for noise in (1.0, 3.0, 10.0):
+        for _ in range(200):
+            counts = np.round(random.normal(100.0, noise, 256)).clip(0).astype(np.uint16)
+            assert row_fault(normalise.line_integrals(counts, flat, dark)) is not None
+
+
+def test_a_row_with_much_metal_is_used() -> None:
+    random = np.random.default_rng(2)
+    flat, dark = np.full(256, 2e4, np.float32), np.full(256, 100.0, np.float32)
+    mean = np.where(np.arange(256) < 110, 0.0, 1e3) + 100.0
+    counts = random.normal(mean, 3.0).clip(0).astype(np.uint16)
+    assert row_fault(normalise.line_integrals(counts, flat, dark)) is None
+
+
 def test_correlation_sees_likeness_up_to_scale(scan: Scan) -> None:
     assert disc_correlation(scan.truth, 3 * scan.truth + 1) == pytest.approx(1.0, abs=1e-6)
     assert disc_correlation(scan.truth, -scan.truth) == pytest.approx(-1.0, abs=1e-6)

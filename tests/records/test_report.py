@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tests.records.synthetic import SyntheticRun
+from tests.records.synthetic import SyntheticRun, contents
 from voltomo.records.nxtomo import export_nxtomo
 from voltomo.records.report import Enclosure, quantity, write_report
 from voltomo.records.scan import read_scan
@@ -62,7 +62,9 @@ def test_whole_scan(folder, tmp_path):
     run = SyntheticRun(folder, lost=(SWEEP + 3,), missed=(SWEEP + 9,), doubled=(SWEEP + 20,))
     scan = read_scan(folder, run.write().uid)
     nxtomo = export_nxtomo(scan, tmp_path / "out" / "scan 1.nxs")
-    enclosed = Enclosure(np.eye(300), "Row 6 <live>", nxtomo, {"Peer": "0.99 & more"})
+    enclosed = Enclosure(
+        np.eye(300), "Row 6 <live>", nxtomo, {"Peer": "0.99 & more"}, [("snr <1>", "0.5", "bad")]
+    )
     path = write_report(scan, tmp_path / "out" / "report.html", {run.uid: enclosed})
     page = path.read_text()
     found = outline(page)
@@ -72,6 +74,9 @@ def test_whole_scan(folder, tmp_path):
     assert "default-src 'none'" in page
     assert "Row 6 &lt;live&gt;" in page
     assert "0.99 &amp; more" in page
+    assert "snr &lt;1&gt;" in page
+    assert re.search(r"Grey: attenuation from 0 to \S+\scm⁻¹", page)
+    assert re.search(r"best estimate is [\d.]+ Gy; [\d.]+ Gy of it were wasted", page)
     assert "lost behind the camera" in page
     assert "the camera did not see the trigger" in page
     assert "two frames for one trigger" in page
@@ -113,6 +118,45 @@ def test_run_without_an_end_and_replay_on_one_page(folder, tmp_path):
     assert "replay of a recording" in page
     assert "No dose: recorded frames were played back" in page
     assert "3.5 counts for each recorded unit" in page
+
+
+def test_what_a_recording_did_not_say_is_not_shown_as_known(folder, tmp_path):
+    run = SyntheticRun(folder, source="replay", missed=(SWEEP + 3,)).write()
+    scan = read_scan(folder, run.uid)
+    replay = dict(scan.record.start["replay"]) | {"assumed": ["pixel size", "energy"]}
+    start = dict(scan.record.start) | {"replay": replay}
+    scan = replace(scan, record=replace(scan.record, start=start))
+    enclosed = {run.uid: Enclosure(np.eye(300), "A slice")}
+    page = write_report(scan, tmp_path / "report.html", enclosed).read_text()
+    outline(page)
+    assert "Slice with a scale bar of 50 pixels" in page
+    assert "A slice. Grey: attenuation from 0 to" in page
+    assert "µm" not in page
+    assert "of a size not recorded" in page
+    assert "not recorded, 25\N{NO-BREAK SPACE}keV assumed" in page
+    assert "the recording has no frame here" in page
+    assert "Beam open" not in page
+    assert "Exposure" not in page
+
+
+def test_limits_are_shown_with_their_source_and_doubts_are_stamped(folder, tmp_path):
+    run = SyntheticRun(folder).write()
+    scan = read_scan(folder, run.uid)
+    limits = {"material": "LFP", "dose_limit_Gy": 2e6, "beam_limit_s": 900.0}
+
+    def page_of(source: str) -> str:
+        start = dict(scan.record.start) | {"sample_limits": limits | {"dose_limit_source": source}}
+        said = replace(scan, record=replace(scan.record, start=start))
+        exported = contents(export_nxtomo(said, tmp_path / "scan.nxs"))
+        assert exported["voltomo/dose/limit"] == 2e6
+        assert exported["voltomo/dose/limit_source"] == source
+        assert exported["voltomo/dose/material"] == "LFP"
+        return write_report(said, tmp_path / "report.html").read_text()
+
+    known = page_of("Blogg et al. 2024")
+    assert "2 MGy and 900\N{NO-BREAK SPACE}s of beam (Blogg et al. 2024)" in known
+    assert "unverified default: nobody has said" not in known
+    assert "2e+06 Gy, is an unverified default: nobody has said" in page_of("unverified default")
 
 
 def test_same_scans_give_the_same_page(folder, tmp_path):

@@ -69,6 +69,7 @@ def test_nxtomo_of_others(tmp_path, key_name, unit, deep):
     assert np.array_equal(scan.darks, frames(4, 20))
     assert scan.exposure_s == pytest.approx(0.05)
     assert scan.pixel_um == pytest.approx(1.6)
+    assert scan.assumed == ["energy"]
     assert scan.energy_keV is None
 
 
@@ -89,6 +90,7 @@ def test_own_export_comes_back_as_it_was(tmp_path):
         if projection >= 0:
             assert np.array_equal(scan.projections[projection], run.truth[sweep + trigger])
     assert (scan.energy_keV, scan.pixel_um, scan.exposure_s) == (25.0, pytest.approx(2.5), 0.02)
+    assert scan.assumed == []
 
 
 def test_floats_are_scaled_and_whole_numbers_are_not(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from voltomo.cli.job import Job, run_job
+from voltomo.cli.job import Job, output_folder, run_job
 from voltomo.cli.replay import replay_job
 from voltomo.cli.results import result_of, write_results
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
@@ -22,14 +22,20 @@ _SCAN = ScanFile(
     flats_before=24,
     flats_after=12,
 )
+_LIMIT_GY = 400.0
 _LOST_IN_SWEEP = (0, 171, 449)
 """The first, one in the middle, the last: the ones that shift angles where order is trusted."""
 
 
 def demo_beamline(seed: int) -> BeamlineFile:
-    """The shipped virtual beamline with another seed."""
+    """The shipped virtual beamline with another seed, and a limit that one scan can be seen in."""
     file = load_beamline("virtual")
-    return file.model_copy(update={"twin": {**file.twin, "seed": seed}})
+    samples = [
+        sample.model_copy(update={"dose_limit_Gy": _LIMIT_GY}) if sample.name == _SCAN.sample
+        else sample
+        for sample in file.samples
+    ]  # fmt: skip
+    return file.model_copy(update={"samples": samples, "twin": {**file.twin, "seed": seed}})
 
 
 def lose_frames(folder: RunFolder, scan: ScanFile, file: BeamlineFile) -> int:
@@ -52,12 +58,12 @@ def lose_frames(folder: RunFolder, scan: ScanFile, file: BeamlineFile) -> int:
 
 def run_demo(output: Path, seed: int) -> None:
     """Do it all, and say where everything lies."""
-    output.mkdir(parents=True, exist_ok=True)
     file = demo_beamline(seed)
-    job = Job("twin", file, _SCAN, output)
-    uid = run_job(job, lambda folder: lose_frames(folder, _SCAN, file))
-    first = result_of(job, uid, output, dropped_on_purpose=len(_LOST_IN_SWEEP))
-    typer.echo("[replay] playing the recorded projections through the same devices")
-    again = replay_job(first.nxtomo, file.axis_column, output, 1.0 / _SCAN.period_s)
-    second = result_of(again, run_job(again), output)
-    write_results([first, second], output)
+    with output_folder(output, "voltomo demo"):
+        job = Job("twin", file, _SCAN, output)
+        uid = run_job(job, lambda folder: lose_frames(folder, _SCAN, file))
+        first = result_of(job, uid, output, dropped_on_purpose=len(_LOST_IN_SWEEP))
+        typer.echo("[replay] playing the recorded projections through the same devices")
+        again = replay_job(first.nxtomo, file.axis_column, output, 1.0 / _SCAN.period_s)
+        second = result_of(again, run_job(again), output)
+        write_results([first, second], output)

@@ -7,8 +7,8 @@ out leaves as log entries, and its ledger is always the fold of those.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -31,10 +31,35 @@ _NOBODY = "unknown"
 # Pays where no sample is known: heavier than what batteries are made of.
 _NOBODY_MATERIAL = "copper"
 _CHARGED_IN_FULL = "reservation charged in full: the guard died"
+_NO_ENERGY = (
+    "the photon energy is not read; the worse of the declared and the last that was read counts"
+)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a lease has cost so far, what is not in the log yet included."""
+
+    dose_Gy: float
+    charged_s: float
+    open_s: float
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A stretch that is over and waits until its flux is known."""
+
+    beam: OpenBeam
+    until_s: float
+    last: bool
+    payer: HeldLease
 
 
 class BeamAccount:
     """Counts every opening of the beam on a sample's account.
+
+    A stretch of open beam goes into the log once the monitor has been read after its end: the
+    flux may have risen since the reading before. Until then it counts, and its lease stays open.
 
     Parameters
     ----------
@@ -63,8 +88,10 @@ class BeamAccount:
         self.payer: HeldLease | None = None
         self.out_of_field = False
         self._dose_per_fluence = dose_per_fluence
-        self._energy_keV = settings.energy_keV
+        self._energies_keV = (settings.energy_keV,)
         self._write_out = write
+        self._ended: list[_Ended] = []
+        self._counted_until_s = 0.0
 
     def write(self, kind: str, data: Any) -> None:
         """Log an entry and fold it."""
@@ -91,11 +118,15 @@ class BeamAccount:
         """Of the sample's material at the present energy; the worst known where it has none."""
         known = self.settings.sample(sample)
         materials = [known.material] if known else [s.material for s in self.settings.samples]
-        return max(self._physics(name) for name in materials or [_NOBODY_MATERIAL])
+        return max(
+            self._physics(name, energy_keV)
+            for name in materials or [_NOBODY_MATERIAL]
+            for energy_keV in self._energies_keV
+        )
 
-    def _physics(self, material: str) -> float:
+    def _physics(self, material: str, energy_keV: float) -> float:
         try:
-            return self._dose_per_fluence(material, self._energy_keV)
+            return self._dose_per_fluence(material, energy_keV)
         except ValueError:
             # The energy readback lies outside the tables: the declared energy holds.
             return self._dose_per_fluence(material, self.settings.energy_keV)
@@ -109,13 +140,11 @@ class BeamAccount:
     def used(self, sample: str, now_s: float) -> Account:
         """What the sample has received up to now, the running stretch included."""
         settled = self.ledger.settled(sample)
-        running = self.running(now_s)
-        if running is None or self.payer is None or self.payer.sample != sample:
-            return settled
+        costs = [cost for payer, cost in self._unbooked(now_s) if payer.sample == sample]
         return replace(
             settled,
-            dose_Gy=settled.dose_Gy + running.dose_Gy,
-            open_s=settled.open_s + running.charged_s,
+            dose_Gy=settled.dose_Gy + sum(cost.dose_Gy for cost in costs),
+            open_s=settled.open_s + sum(cost.charged_s for cost in costs),
         )
 
     def budget(self, sample: Sample, now_s: float) -> Budget:
@@ -123,55 +152,70 @@ class BeamAccount:
         used, rate_Gy_s = self.used(sample.name, now_s), self.rate_Gy_s(sample.name, now_s)
         return Budget(self.settings, sample, used, rate_Gy_s)
 
-    def running(self, now_s: float) -> Exposure | None:
-        """Cost of the running stretch so far, or None with the beam closed."""
-        return None if self.beam is None else self.beam.cost(now_s, last=True)
+    def spent(self, lease: HeldLease, now_s: float, *, unread: bool = False) -> Spent:
+        """What a lease has cost up to now.
+
+        With ``unread``, the declared upper bound counts from the monitor's last reading on: what
+        the flux may have become since.
+        """
+        booked = self.ledger.open_leases.get(lease.lease_id)
+        costs = [cost for payer, cost in self._unbooked(now_s, unread) if payer is lease]
+        return Spent(
+            (booked.charged_Gy if booked else 0.0) + sum(cost.dose_Gy for cost in costs),
+            (booked.charged_s if booked else 0.0) + sum(cost.charged_s for cost in costs),
+            (booked.open_s if booked else 0.0) + sum(cost.open_s for cost in costs),
+        )
+
+    def _unbooked(self, now_s: float, unread: bool = False) -> Iterator[tuple[HeldLease, Exposure]]:
+        """Stretches that are not in the log yet, the running one last, and who pays."""
+        for ended in self._ended:
+            yield ended.payer, ended.beam.cost(ended.until_s, last=ended.last, final=unread)
+        if self.beam is not None and self.payer is not None:
+            yield self.payer, self.beam.cost(now_s, last=True, final=unread)
 
     # ---- reservations
 
     def reserve(self, lease: HeldLease, now_s: float) -> None:
-        """Reserve for a lease, or reserve the next chunk: all that it spent, and one more."""
-        rate_Gy_s = self.rate_Gy_s(lease.sample, now_s)
+        """Reserve for a lease, or reserve the next chunk: all that it spent, and one more.
+
+        At the declared upper bound of the flux: a rise that nobody could read is reserved for.
+        """
         reserve_s = self.settings.floor_s
         sample = self.settings.sample(lease.sample)
         if sample is not None and not self.stamp:
             reserve_s = self.budget(sample, now_s).reserve_s
         if self.settings.source == "replay":
             reserve_s = 0.0
-        elif self.stamp:
-            # The stage could bring the sample back: what a dead guard may cost stays reserved.
-            flux = self.flux.bound_per_cm2_s(now_s)
-            rate_Gy_s = flux * self.dose_per_fluence_Gy_cm2(lease.sample)
-        spent_Gy, spent_s = self._spent(lease, now_s)
+        # Out of the field, too: the stage could bring the sample back.
+        rate_Gy_s = self._highest_rate_Gy_s(lease.sample, now_s)
+        spent = self.spent(lease, now_s, unread=True)
         request: dict[str, Any] = {"sample": lease.sample, "purpose": lease.purpose}
         if lease.request is not None:
             request = lease.request.model_dump()
         data = {
             "lease_id": lease.lease_id,
             "request": request,
-            "reserved_Gy": spent_Gy + rate_Gy_s * reserve_s,
-            "reserved_s": spent_s + reserve_s,
+            "reserved_Gy": spent.dose_Gy + rate_Gy_s * reserve_s,
+            "reserved_s": spent.charged_s + reserve_s,
             "utc": now_s,
         }
         self.write("reserve", data)
 
-    def _spent(self, lease: HeldLease, now_s: float) -> tuple[float, float]:
-        booked = self.ledger.open_leases.get(lease.lease_id)
-        running = self.running(now_s) if self.payer is lease else None
-        spent_Gy = (booked.charged_Gy if booked else 0.0) + (running.dose_Gy if running else 0.0)
-        spent_s = (booked.charged_s if booked else 0.0) + (running.charged_s if running else 0.0)
-        return spent_Gy, spent_s
+    def _highest_rate_Gy_s(self, sample: str, now_s: float) -> float:
+        """Dose rate of a sample in the field, at the highest flux that there can be."""
+        declared = self.settings.flux_upper_bound_per_cm2_s
+        highest = max(self.flux.bound_per_cm2_s(now_s), declared)
+        return highest * self.dose_per_fluence_Gy_cm2(sample)
 
     def top_up(self, now_s: float) -> None:
         """Reserve the next chunk when a dead guard could cost more than is reserved."""
         payer = self.payer
-        if payer is None or self.beam is None or self.beam.stamp == REPLAY:
+        if payer is None or self.settings.source == "replay":
             return
         booked = self.ledger.open_leases[payer.lease_id]
-        spent_Gy, spent_s = self._spent(payer, now_s)
-        ahead_s = self.settings.floor_s
-        ahead_Gy = self.rate_Gy_s(payer.sample, now_s) * ahead_s
-        if spent_Gy + ahead_Gy > booked.reserved_Gy or spent_s + ahead_s > booked.reserved_s:
+        spent, ahead_s = self.spent(payer, now_s, unread=True), self.settings.floor_s
+        wanted_Gy = spent.dose_Gy + self._highest_rate_Gy_s(payer.sample, now_s) * ahead_s
+        if wanted_Gy > booked.reserved_Gy or spent.charged_s + ahead_s > booked.reserved_s:
             self.reserve(payer, now_s)
 
     def charge_dead_leases(self) -> list[str]:
@@ -199,20 +243,59 @@ class BeamAccount:
 
     # ---- the beam itself
 
+    def counted_until(self, time_s: float) -> None:
+        """Take that all before this time is counted already: no opening began before it."""
+        self._counted_until_s = max(self._counted_until_s, time_s)
+
     def open(self, at_s: float, now_s: float) -> str:
         """The blade began to open. Returns an alarm where nobody had asked for beam."""
-        self.opened_s = at_s
+        at_s = self.opened_s = max(at_s, self._counted_until_s)
         alarm = "" if self.payer is not None else self._take_in_foreign(at_s, now_s)
         self._begin(at_s, first=True)
+        self.top_up(now_s)
         return alarm
 
     def close(self, at_s: float, now_s: float) -> None:
         """The blade is closed."""
         # A stamp from before the opening belongs to a clock that stepped: now is the safe one.
-        self._end(at_s if self.opened_s <= at_s <= now_s else now_s, last=True)
+        until_s = at_s if self.opened_s <= at_s <= now_s else now_s
+        self._end(until_s, last=True)
+        self.counted_until(until_s)
         if self.payer is not None and self.payer.request is None:
-            self.settle(self.payer, "closed")
             self.payer = None
+
+    def book(self, now_s: float, *, at_once: bool = False) -> list[Settlement]:
+        """Log stretches that are over and whose flux is known, or all that are over.
+
+        Returns
+        -------
+        list of Settlement
+            Of beams that nobody had asked for and that are over.
+        """
+        foreign: list[Settlement] = []
+        margin_s = self.settings.timing_margin_s
+        while self._ended:
+            ended = self._ended[0]
+            known = ended.beam.free or self.flux.known(ended.until_s + margin_s, now_s)
+            if not (known or at_once):
+                break
+            del self._ended[0]
+            self._book(ended)
+            if ended.last and ended.payer.request is None:
+                foreign.append(self.settle(ended.payer, "closed"))
+        return foreign
+
+    def _book(self, ended: _Ended) -> None:
+        payer = ended.payer
+        cost = ended.beam.cost(ended.until_s, last=ended.last, final=True)
+        if cost.stamp:
+            payer.stamps[cost.stamp] = None
+        entry = cost.entry(payer.lease_id, payer.sample, payer.scan_uid, payer.purpose)
+        self.write("exposure", entry)
+
+    def owes(self, lease: HeldLease) -> bool:
+        """Whether a stretch of a lease is not in the log yet."""
+        return any(ended.payer is lease for ended in self._ended)
 
     def split(self, now_s: float) -> None:
         """End the running stretch here and begin the next."""
@@ -224,7 +307,8 @@ class BeamAccount:
         """Keep stretches short, so that the log is never far behind."""
         if self.beam is not None and now_s - self.beam.opened_s >= _SPLIT_s:
             self.split(now_s)
-        self.flux.forget_before(self.beam.opened_s - 1.0 if self.beam else now_s - 1.0)
+        beams = [ended.beam for ended in self._ended] + ([self.beam] if self.beam else [])
+        self.flux.forget_before(min((beam.opened_s for beam in beams), default=now_s) - 1.0)
 
     def leave_open(self, now_s: float) -> str:
         """The lease ends, the beam stays open: from here on nobody asked for it."""
@@ -242,12 +326,16 @@ class BeamAccount:
         return settlement
 
     def energy(self, energy_keV: float | None) -> None:
-        """Take the energy readback; None and nonsense leave the last good one."""
-        if energy_keV is None or not math.isfinite(energy_keV) or energy_keV <= 0:
-            return
-        self._energy_keV = energy_keV
+        """Take the readback; with None and nonsense the worse of declared and last counts."""
+        if energy_keV is not None and math.isfinite(energy_keV) and energy_keV > 0:
+            self._energies_keV = (energy_keV,)
+        else:
+            self._energies_keV = (self._energies_keV[0], self.settings.energy_keV)
+        for ended in self._ended:
+            ended.beam.energy_changed(self.dose_per_fluence_Gy_cm2(ended.payer.sample))
         if self.beam is not None and self.payer is not None:
             self.beam.energy_changed(self.dose_per_fluence_Gy_cm2(self.payer.sample))
+            self._stamp_energy(self.payer)
 
     def place(self, out_of_field: bool, now_s: float) -> None:
         """Take whether the sample is read out of the field, standing still."""
@@ -258,7 +346,13 @@ class BeamAccount:
             if self.beam is not None:
                 self._begin(now_s, first=False)
 
+    def _stamp_energy(self, payer: HeldLease) -> None:
+        if len(self._energies_keV) > 1:
+            payer.stamps[_NO_ENERGY] = None
+
     def _begin(self, at_s: float, *, first: bool) -> None:
+        if self.payer is not None:
+            self._stamp_energy(self.payer)
         per_fluence = self.dose_per_fluence_Gy_cm2(self.current_sample)
         self.beam = OpenBeam(
             self.settings, self.flux, at_s, per_fluence, stamp=self.stamp, first=first
@@ -268,11 +362,7 @@ class BeamAccount:
         beam, payer = self.beam, self.payer
         if beam is None or payer is None:
             return
-        cost = beam.cost(at_s, last=last)
-        if cost.stamp:
-            payer.stamps[cost.stamp] = None
-        entry = cost.entry(payer.lease_id, payer.sample, payer.scan_uid, payer.purpose)
-        self.write("exposure", entry)
+        self._ended.append(_Ended(beam, at_s, last, payer))
         if last:
             self.beam = None
 

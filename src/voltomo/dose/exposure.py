@@ -79,7 +79,12 @@ class OpenBeam:
         """The worst energy of a stretch counts for all of it."""
         self._dose_per_fluence = max(self._dose_per_fluence, dose_per_fluence_Gy_cm2)
 
-    def cost(self, until_s: float, *, last: bool) -> Exposure:
+    @property
+    def free(self) -> bool:
+        """Whether nobody pays for it."""
+        return self.stamp in (OUT_OF_FIELD, REPLAY)
+
+    def cost(self, until_s: float, *, last: bool, final: bool = False) -> Exposure:
         """What the stretch costs up to a time.
 
         Parameters
@@ -88,18 +93,19 @@ class OpenBeam:
             Up to when.
         last : bool
             Whether the blade is closed then, so that a margin follows.
+        final : bool
+            Whether this is what goes into the log; see `FluxRecord.fluence`.
         """
         margin_s, travel_s = self._settings.timing_margin_s, self._settings.travel_s
         from_s = self.opened_s - (margin_s if self.first else 0.0)
         to_s = max(until_s, self.opened_s) + (margin_s if last else 0.0)
-        fluence = self._flux.fluence(from_s, to_s)
+        fluence = self._flux.fluence(from_s, to_s, final=final)
         duration_s = to_s - from_s
         # Half of each travel passes half of the beam: the best estimate leaves that out again.
         unlit_s = (margin_s + travel_s / 2) * (int(self.first) + int(last))
         lit_part = max(duration_s - unlit_s, 0.0) / duration_s if duration_s > 0 else 0.0
-        free = self.stamp in (OUT_OF_FIELD, REPLAY)
-        per_fluence = 0.0 if free else self._dose_per_fluence
-        stamps = [text for text in (self.stamp, "" if free else fluence.doubt) if text]
+        per_fluence = 0.0 if self.free else self._dose_per_fluence
+        stamps = [text for text in (self.stamp, "" if self.free else fluence.doubt) if text]
         return Exposure(
             opened_utc_s=self.opened_s,
             closed_utc_s=max(until_s, self.opened_s),
@@ -108,6 +114,6 @@ class OpenBeam:
             dose_Gy=fluence.bound_per_cm2 * per_fluence,
             dose_central_Gy=fluence.central_per_cm2 * lit_part * per_fluence,
             open_s=duration_s,
-            charged_s=0.0 if free else duration_s,
+            charged_s=0.0 if self.free else duration_s,
             stamp="; ".join(stamps),
         )

@@ -28,7 +28,8 @@ class FluxRecord:
 
     A reading holds until the next, both to the larger of the two; longer than ``monitor_stale_s``
     it does not hold, and the declared upper bound takes its place. A reading that is not a number,
-    not positive, or exactly the one before (a live monitor has noise) is none.
+    not positive, or exactly the one before (a live monitor has noise) is none. So a time is known
+    once a reading has overtaken it: what the last reading says of the time after it may be wrong.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class FluxRecord:
         """Take a reading in counts a second; None where the monitor is not connected."""
         if counts is None:
             self._doubt = "the flux monitor is not connected"
-        elif not math.isfinite(counts) or counts <= 0:
+        elif not math.isfinite(counts * self._settings.flux_per_monitor_count) or counts <= 0:
             self._doubt = f"the flux monitor reads {counts:g}"
         elif counts == self._last_counts:
             self._doubt = f"the flux monitor is frozen at {counts:g}"
@@ -62,6 +63,11 @@ class FluxRecord:
         first = bisect_left(self._time_s, time_s - self._settings.monitor_stale_s) - 1
         if first > 0:
             del self._time_s[:first], self._flux[:first]
+
+    def known(self, time_s: float, now_s: float) -> bool:
+        """Whether a later reading can no longer change the fluence up to a time."""
+        overtaken = bool(self._time_s) and self._time_s[-1] >= time_s
+        return overtaken or now_s - time_s > self._settings.monitor_stale_s
 
     def doubt(self, now_s: float) -> str:
         """Why the monitor cannot be believed now; empty where it can."""
@@ -85,8 +91,17 @@ class FluxRecord:
         stride = max(1, math.ceil((last - first) / at_most))
         return [[self._time_s[k], self._flux[k]] for k in range(first, last, stride)]
 
-    def fluence(self, from_s: float, to_s: float) -> Fluence:
-        """Photons per cm2 between two times at the sample, beam open throughout."""
+    def fluence(self, from_s: float, to_s: float, *, final: bool = False) -> Fluence:
+        """Photons per cm2 between two times at the sample, beam open throughout.
+
+        Parameters
+        ----------
+        from_s, to_s : float
+            UTC, s.
+        final : bool
+            Whether no reading will follow that could bear the last one out; without it the last
+            one is believed for a while.
+        """
         if to_s <= from_s:
             return Fluence(0.0, 0.0)
         bound = central = 0.0
@@ -99,7 +114,7 @@ class FluxRecord:
                 if start >= to_s:
                     break
                 continue
-            part_bound, part_central, believed = self._between(k, end)
+            part_bound, part_central, believed = self._between(k, end, final)
             bound += part_bound * (end - start)
             central += part_central * (end - start)
             doubted |= not believed
@@ -109,7 +124,7 @@ class FluxRecord:
             doubt = f"{self._doubt}; the declared upper bound of {limit:.3g}/(cm2 s) counts"
         return Fluence(bound, central, doubt)
 
-    def _between(self, k: int, end_s: float) -> tuple[float, float, bool]:
+    def _between(self, k: int, end_s: float, final: bool) -> tuple[float, float, bool]:
         """Bound and estimate of the flux density between readings k and k + 1."""
         if k < 0:
             upper = self._settings.flux_upper_bound_per_cm2_s
@@ -119,5 +134,6 @@ class FluxRecord:
         until = self._time_s[k + 1] if following else end_s
         after = self._flux[k + 1] if following else before
         believed = until - self._time_s[k] <= self._settings.monitor_stale_s
+        believed = believed and (following or not final)
         central = (before + after) / 2 if believed else before
         return self._bound(max(before, after), believed=believed), central, believed

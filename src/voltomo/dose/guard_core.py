@@ -6,30 +6,33 @@ reserved is in the log before the beam is on; what was open is in the log whoeve
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, Literal
 from uuid import uuid4
 
 from voltomo.dose.beam_account import BeamAccount, DosePerFluence
+from voltomo.dose.guard_senses import GuardSenses
 from voltomo.dose.guard_settings import GuardSettings
-from voltomo.dose.guard_words import Action, Answer, HeldLease, Log, SetGate, ShutterState
+from voltomo.dose.guard_words import Action, Answer, HeldLease, Log, SetGate
 from voltomo.dose.lease import LeaseRequest, Settlement
-from voltomo.dose.lease_rules import unaffordable, unknown_sample, why_lost
+from voltomo.dose.lease_rules import held_up, status, unaffordable, unknown_sample, why_lost
 from voltomo.dose.ledger import Ledger
+from voltomo.dose.shutter_watch import GATES
 
 __all__ = ["GuardCore"]
 
 _SETTLED_KEPT = 64
 # A state on its way when the counter was set to 0 is awaited before a lease is settled.
 _QUIET_s = 0.03
+# Ticks further apart than this leave renewals and states waiting in the queue.
+_LATE_TICK_s = 0.1
 
 
 def _new_lease_id() -> str:
     return uuid4().hex[:12]
 
 
-class GuardCore:
+class GuardCore(GuardSenses):
     """Decides. The shell round it brings events, does the actions in order, writes ``enable``.
 
     Parameters
@@ -42,11 +45,6 @@ class GuardCore:
         Fold of the exposure log so far.
     new_id : callable
         Makes lease identities.
-
-    Attributes
-    ----------
-    reason : str
-        Why the guard is as it is: the last loss, alarm or note, a sentence for the person on shift.
     """
 
     def __init__(
@@ -56,18 +54,14 @@ class GuardCore:
         ledger: Ledger,
         new_id: Callable[[], str] = _new_lease_id,
     ) -> None:
-        self.settings = settings
-        self.lease: HeldLease | None = None
-        self.latched = False
-        self.reason = ""
+        super().__init__(settings, BeamAccount(settings, dose_per_fluence, ledger, self._log))
         self._actions: list[Action] = []
-        self.account = BeamAccount(settings, dose_per_fluence, ledger, self._log)
         self._new_id = new_id
-        self._shutter: ShutterState | None = None
-        self._blade: float | None = None
-        self._count: int | None = None
-        self._died_leased = False
-        self._waiting: list[tuple[str, LeaseRequest]] = []
+        self._latched: dict[str, None] = {}
+        self._log_error = ""
+        self._spared = False
+        self._stopping = False
+        self._waiting: list[tuple[str, LeaseRequest, float]] = []
         self._settled: dict[str, Settlement] = {}
 
     # ---- what the shell reads
@@ -84,6 +78,22 @@ class GuardCore:
         return lease is not None and lease.armed and lease.ending is None and not self.latched
 
     @property
+    def latched(self) -> bool:
+        """Whether no beam is given until somebody resets the guard with a reason."""
+        return bool(self._latched)
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether somebody must look: latched, or the beam is open and nobody asked for it."""
+        payer = self.account.payer
+        return self.latched or (payer is not None and payer.request is None)
+
+    @property
+    def reason(self) -> str:
+        """Why the guard is as it is: what latched it, then the last loss, alarm or note."""
+        return "; ".join([*self._latched, *([self._note] if self._note else [])])
+
+    @property
     def state(self) -> Literal["Idle", "Leased", "Latched"]:
         """The guard's state in a word."""
         if self.latched:
@@ -96,42 +106,45 @@ class GuardCore:
         return self.lease is not None and self.lease.ending is not None
 
     def status(self, sample: str, now_s: float) -> dict[str, Any]:
-        """Account of a sample, in numbers."""
-        used = self.account.used(sample, now_s)
-        known = self.settings.sample(sample)
-        budget = self.account.budget(known, now_s) if known else None
-        return {
-            "dose_Gy": used.dose_Gy,
-            "open_s": used.open_s,
-            "dose_left_Gy": budget.rest_Gy if budget else 0.0,
-            "seconds_left": budget.seconds_left if budget else 0.0,
-            "latched": self.latched,
-            "reason": self.reason,
-        }
+        """Account of a sample, in numbers, and how the guard is."""
+        account = status(self.account, sample, now_s)
+        return account | {"latched": self.latched, "reason": self.reason}
 
     # ---- start and end
 
-    def start(self, now_s: float) -> None:
-        """Begin, after the log was folded: charge what a guard that died had reserved."""
+    def start(self, now_s: float, last_entry_s: float | None = None) -> None:
+        """Begin, after the log was folded: charge what a guard that died had reserved.
+
+        Parameters
+        ----------
+        now_s : float
+            UTC, s.
+        last_entry_s : float or None
+            When the log's last entry was written; a beam found open is counted from there.
+        """
+        self._ticked_s = now_s
+        self.account.counted_until(now_s if last_entry_s is None else min(last_entry_s, now_s))
         dead = self.account.charge_dead_leases()
         self._died_leased = bool(dead)
         self._log("start", {"settings": self.settings.model_dump(), "charged": dead, "utc": now_s})
         if dead:
-            self.reason = (
-                "the guard died while a lease was open; its reservation is charged in full"
-            )
+            self._note = "the guard died while a lease was open; its reservation is charged in full"
 
     def shut_down(self, now_s: float) -> None:
-        """End in good order: whoever has the beam loses it."""
+        """End in good order: whoever has the beam loses it, and nobody gets it any more."""
+        self._stopping = True
         if self.lease is not None and self.lease.ending is None:
             self._lose("the guard was stopped", now_s)
 
     # ---- commands
 
-    def request(self, command_id: str, request: LeaseRequest, now_s: float) -> None:
-        """Somebody asks for beam."""
+    def request(
+        self, command_id: str, request: LeaseRequest, now_s: float, asked_s: float | None = None
+    ) -> None:
+        """Somebody asks for beam, or asked a moment ago and waited for the last lease to end."""
+        asked_s = now_s if asked_s is None else asked_s
         if self.lease is not None and self.lease.ending is not None:
-            self._waiting.append((command_id, request))
+            self._waiting.append((command_id, request, asked_s))
             return
         refusal = self._refusal(request, now_s)
         if refusal:
@@ -140,11 +153,10 @@ class GuardCore:
         lease = HeldLease(
             self._new_id(), request.sample, request.purpose, request.scan_uid, request
         )
-        lease.asked_by, lease.renewed_s = command_id, now_s
+        lease.asked_by, lease.asked_s = command_id, asked_s
         self.lease = self.account.payer = lease
         self.account.reserve(lease, now_s)
-        gate = "TriggerWindow" if request.gate == "trigger_window" else "Lease"
-        self._actions.append(SetGate(gate, lease.lease_id))
+        self._actions.append(SetGate(GATES[request.gate == "trigger_window"], lease.lease_id))
 
     def refuse(self, command_id: str, why: str, request: Any) -> None:
         """Say no, and log it."""
@@ -157,20 +169,21 @@ class GuardCore:
         lease = self.lease
         if lease is None or lease.lease_id != lease_id or lease.armed or lease.ending is not None:
             return
-        if not ok:
-            self._lose("the shutter's controller did not take its gate mode", now_s)
+        lost = "" if ok else "the shutter's controller did not take its gate mode"
+        lost = lost or why_lost(self.account, lease, now_s)
+        if lost:
+            self._lose(lost, now_s)
             return
-        lease.armed, lease.renewed_s = True, now_s
-        reserved_Gy = self.account.ledger.open_leases[lease_id].reserved_Gy
-        self.reason = self.account.flux.doubt(now_s)
-        if self.reason:
-            self.reason += "; the declared upper bound of the flux counts"
+        lease.armed, lease.armed_s, lease.renewed_s = True, now_s, now_s
+        self._note = self.account.flux.doubt(now_s)
+        if self._note:
+            self._note += "; the declared upper bound of the flux counts"
         self._answer(
             lease.asked_by,
             lease_id=lease_id,
-            reserved_Gy=reserved_Gy,
+            reserved_Gy=self.account.ledger.open_leases[lease_id].reserved_Gy,
             stale_s=self.settings.stale_s,
-            note=self.reason,
+            note=self._note,
         )
 
     def renew(self, command_id: str, lease_id: str, now_s: float) -> None:
@@ -211,6 +224,13 @@ class GuardCore:
         """A command that cannot be understood."""
         self._answer(command_id, error=sentence)
 
+    def give_up(self, command_id: str, now_s: float) -> None:
+        """Nobody waits for the answer to a command any more; what it asked for is not given."""
+        self._waiting = [asked for asked in self._waiting if asked[0] != command_id]
+        lease = self.lease
+        if lease is not None and lease.asked_by == command_id and not lease.armed:
+            self._lose("nobody waits for it any more", now_s)
+
     def stop_beam(self, now_s: float) -> None:
         """Somebody wants the beam off, now."""
         self._log("stop_beam", {"lease_id": self.lease.lease_id if self.lease else None})
@@ -219,125 +239,83 @@ class GuardCore:
 
     def log_failed(self, error: str, now_s: float) -> None:
         """The exposure log cannot be written: no beam without it."""
-        if not self.latched:
-            self._latch(f"the exposure log cannot be written ({error}); make room and start anew")
+        if not self._log_error:
+            self._latch(
+                f"the exposure log cannot be written ({error}): make room, then reset the guard"
+            )
+        self._log_error = error
         if self.lease is not None and self.lease.ending is None:
             self._end("the exposure log cannot be written", now_s)
+
+    def log_written(self) -> None:
+        """Everything is in the exposure log, what it refused before included."""
+        self._log_error = ""
 
     def reset(self, reason: str) -> None:
         """Take the latch away, with a reason and the shutter read closed."""
         if not self.latched:
             return
         if not reason.strip():
-            self.reason += "; a reset needs a reason"
-        elif self._shutter is None or self._is_open():
-            self.reason = "not reset: the shutter is not read closed; close it by hand first"
+            self._note = "not reset: a reset needs a reason"
+        elif self._log_error:
+            self._note = "not reset: the exposure log still cannot be written"
+        elif self._shutter.open:
+            self._note = "not reset: the shutter is not read closed; close it by hand first"
         else:
             self._log("reset", {"reason": reason.strip(), "latched": self.reason})
-            self.latched = False
-            self.reason = ""
-
-    # ---- what is read
-
-    def shutter(self, state: ShutterState | None, at_s: float, now_s: float) -> None:
-        """State of the shutter with its own stamp; None where it is not connected."""
-        first, self._shutter = self._shutter is None, state
-        if state is None:
-            if self.lease is not None and self.lease.ending is None:
-                self._lose("the shutter is not connected any more", now_s)
-            return
-        if first and self._died_leased:
-            self._died_leased = False
-            if self._is_open():
-                self._latch(
-                    "the guard latched shut: it died while a lease was open, and the shutter is "
-                    "not read closed"
-                )
-        self._follow_blade(at_s, now_s)
-        if state is ShutterState.FAULT and self.lease is not None and self.lease.ending is None:
-            self._lose("the shutter reads a fault", now_s)
-
-    def blade(self, open_part: float | None, at_s: float, now_s: float) -> None:
-        """Position of the blade, 0 to 1; it says whether beam passes in a fault."""
-        self._blade = open_part
-        if self._shutter is ShutterState.FAULT:
-            self._follow_blade(at_s, now_s)
-
-    def _is_open(self) -> bool:
-        if self._shutter is ShutterState.FAULT:
-            return self._blade is None or self._blade > 0
-        return self._shutter is not ShutterState.CLOSED
-
-    def _follow_blade(self, at_s: float, now_s: float) -> None:
-        if self._is_open() and self.account.beam is None:
-            if self._shutter is not ShutterState.OPENING:
-                at_s -= self.settings.travel_s
-            alarm = self.account.open(min(at_s, now_s), now_s)
-            self.reason = alarm or self.reason
-        elif not self._is_open() and self.account.beam is not None:
-            self.account.close(at_s, now_s)
-
-    def monitor(self, counts: float | None, at_s: float) -> None:
-        """Reading of the flux monitor; None where it is not connected."""
-        self.account.flux.add(counts, at_s)
-
-    def energy(self, energy_keV: float | None) -> None:
-        """Readback of the photon energy; None where it is not connected."""
-        self.account.energy(energy_keV)
-
-    def trigger_count(self, count: int | None, now_s: float) -> None:
-        """Number of triggers latched so far; None where the source is not connected."""
-        lease, before, self._count = self.lease, self._count, count
-        if lease is None or lease.request is None or lease.ending is not None:
-            return
-        if count is None:
-            if lease.request.trigger_deadline_s is not None:
-                self._lose("the trigger source is not connected any more", now_s)
-        elif before is not None and count > before:
-            lease.last_rise_s = now_s
-
-    def place(self, position_mm: float | None, still: bool, now_s: float) -> None:
-        """Readback of the stage that takes the sample out; None where it is not connected."""
-        beyond_mm = self.settings.sample_out_beyond_mm
-        out = position_mm is not None and math.isfinite(position_mm)
-        out = out and still and abs(position_mm or 0.0) >= beyond_mm
-        self.account.place(out, now_s)
+            self._latched = {}
+            self._note = ""
 
     # ---- time
 
     def tick(self, now_s: float) -> None:
         """Time goes on; at 20 Hz or more."""
+        before_s, self._ticked_s = self._ticked_s, now_s
+        late_s = now_s - before_s - _LATE_TICK_s
+        # Once only, or a disk that is always slow would keep a dead holder's lease.
+        self._spared = not self._spared and late_s > 0
+        for over in self.account.book(now_s, at_once=self._stopping):
+            self._note = (
+                f"the shutter was open without a lease for {over.open_s:.2f} s; "
+                f"{over.dose_Gy:.4g} Gy were counted on '{over.sample}': find out who opened it"
+            )
         lease = self.lease
-        self.account.top_up(now_s)
-        self.account.split_if_long(now_s)
+        if lease is not None and lease.ending is not None and late_s > 0:
+            # That it closed may wait in the queue: a deaf guard must not say that it is open.
+            lease.ended_s += late_s
         if lease is not None and lease.ending is None:
-            lost = why_lost(self.account, lease, now_s)
+            lost = held_up(lease, before_s, now_s, self.settings.stale_s)
+            lost = lost or why_lost(self.account, lease, now_s, spared=self._spared)
             if lost:
                 self._lose(lost, now_s)
+        self.account.top_up(now_s)
+        self.account.split_if_long(now_s)
         self._finish_when_closed(now_s)
 
     # ---- inside
 
     def _refusal(self, request: LeaseRequest, now_s: float) -> str:
+        if self._stopping:
+            return "the guard is being stopped"
         if self.latched:
             return f"the guard is latched: {self.reason}; reset it with a reason"
         if self.lease is not None:
             return f"{self.lease.described()} has the beam; wait until it is settled"
-        if self._shutter is None:
-            return "the shutter is not connected; see that its controller runs"
-        if self._shutter is ShutterState.FAULT:
-            return "the shutter reads a fault; see to it first"
-        if self._is_open():
-            return "the shutter is open without a lease; close it by hand first"
+        if self._shutter.unfit:
+            return self._shutter.unfit
         if request.trigger_deadline_s is not None and self._count is None:
             return "the trigger source is not connected; see that its controller runs"
         return unaffordable(self.account, request, now_s)
+
+    def _lose_live(self, reason: str, now_s: float) -> None:
+        if self.lease is not None and self.lease.ending is None:
+            self._lose(reason, now_s)
 
     def _lose(self, reason: str, now_s: float) -> None:
         if self.lease is None:
             return
         self._log("lost", {"lease_id": self.lease.lease_id, "reason": reason})
-        self.reason = f"{self.lease.described()} was lost: {reason}"
+        self._note = f"{self.lease.described()} was lost: {reason}"
         self._end(reason, now_s)
 
     def _end(self, reason: str, now_s: float) -> None:
@@ -350,23 +328,25 @@ class GuardCore:
         self._finish_when_closed(now_s)
 
     def _finish_when_closed(self, now_s: float) -> None:
-        lease = self.lease
+        lease, account = self.lease, self.account
         if lease is None or lease.ending is None:
             return
         since_s = now_s - lease.ended_s
-        if self.account.beam is not None:
+        if account.beam is not None and account.payer is lease:
             if since_s <= self.settings.travel_s + self.settings.follow_s:
                 return
-            self.reason = self.account.leave_open(now_s)
-            if self._shutter is not None:
+            self._note = account.leave_open(now_s)
+            if self._shutter.state is not None:
                 self._latch(
                     "the shutter was told to close and is still open: close it by hand; its dose "
                     "goes on being counted"
                 )
         elif since_s < _QUIET_s and lease.armed:
             return
-        else:
-            self.account.payer = None
+        if account.owes(lease):
+            return
+        if account.payer is lease:
+            account.payer = None
         self._settle(lease, now_s)
 
     def _settle(self, lease: HeldLease, now_s: float) -> None:
@@ -378,12 +358,11 @@ class GuardCore:
         for command_id in lease.settling:
             self._answer(command_id, settlement=settlement.model_dump())
         waiting, self._waiting = self._waiting, []
-        for command_id, request in waiting:
-            self.request(command_id, request, now_s)
+        for command_id, request, asked_s in waiting:
+            self.request(command_id, request, now_s, asked_s)
 
     def _latch(self, reason: str) -> None:
-        self.latched = True
-        self.reason = reason
+        self._latched[reason] = None
         self._log("latch", {"reason": reason})
 
     def _log(self, kind: str, data: Any) -> None:

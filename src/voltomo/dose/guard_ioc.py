@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
@@ -15,7 +16,8 @@ from voltomo.dose.guard_settings import read_guard_settings
 from voltomo.dose.guard_shell import GuardShell
 from voltomo.dose.ledger import Ledger
 from voltomo.dose.materials import material
-from voltomo.runtime.append_log import AppendLog, read_log
+from voltomo.model.pv_names import PvNames
+from voltomo.runtime.append_log import AppendLog, LogDamaged, LogInUse, read_log
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent, stop_on_signals
 
@@ -24,8 +26,21 @@ _STOP_S = 1.5
 log = logging.getLogger(__name__)
 
 
+@lru_cache(maxsize=256)
 def _dose_per_fluence_Gy_cm2(name: str, energy_keV: float) -> float:
     return dose_per_fluence_Gy_cm2(material(name), energy_keV)
+
+
+def _make_shell(folder: RunFolder, pvs: PvNames) -> GuardShell:
+    """The guard over the run folder's settings and exposure log, on these devices."""
+    settings = read_guard_settings(folder.settings)
+    exposure_log = AppendLog(folder.exposure_log)
+    ledger, last_entry_s = Ledger(), None
+    for entry in read_log(folder.exposure_log):
+        ledger.add(entry.kind, entry.data)
+        last_entry_s = entry.utc_s
+    core = GuardCore(settings, _dose_per_fluence_Gy_cm2, ledger)
+    return GuardShell(core, exposure_log, last_entry_s, pvs)
 
 
 def main() -> None:
@@ -35,18 +50,20 @@ def main() -> None:
     folder = RunFolder(parser.parse_args().run_folder)
     die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    settings = read_guard_settings(folder.settings)
-    exposure_log = AppendLog(folder.exposure_log)
-    ledger = Ledger()
-    for entry in read_log(folder.exposure_log):
-        ledger.add(entry.kind, entry.data)
-    core = GuardCore(settings, _dose_per_fluence_Gy_cm2, ledger)
-    shell = GuardShell(core, exposure_log)
+    try:
+        addresses = folder.addresses()
+        shell = _make_shell(folder, addresses.names)
+    except (OSError, ValueError, LogDamaged, LogInUse) as error:
+        raise SystemExit(
+            f"the guard cannot start, and there is no beam without it: {error}"
+        ) from error
 
     from softioc import asyncio_dispatcher, builder, softioc
 
     dispatcher = asyncio_dispatcher.AsyncioDispatcher()
-    shell.records = GuardRecords(settings.prefix, shell.command, shell.stop_beam, shell.reset)
+    shell.records = GuardRecords(
+        shell.prefix, shell.command, shell.stop_beam, shell.reset, addresses.run
+    )
     builder.LoadDatabase()
     softioc.iocInit(dispatcher, enable_pva=False)
     running = asyncio.run_coroutine_threadsafe(shell.run(), dispatcher.loop)

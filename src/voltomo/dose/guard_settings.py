@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from voltomo.dose.attenuation import HIGHEST_ENERGY_keV, LOWEST_ENERGY_keV
+from voltomo.dose.materials import UnknownMaterialError, material
 from voltomo.model.sample import Sample
 
 __all__ = ["GuardSettings", "read_guard_settings"]
@@ -19,7 +21,7 @@ class GuardSettings(BaseModel):
     Parameters
     ----------
     prefix : str
-        Of all PVs of the beamline.
+        Of the guard's own PVs.
     source : {"twin", "replay", "beamline"}
         Where frames come from; a replay of recorded frames costs no dose.
     samples : tuple of Sample
@@ -27,7 +29,8 @@ class GuardSettings(BaseModel):
     current_sample : str or None
         Who pays for a beam that nobody asked for, until a first lease names a sample.
     energy_keV : float
-        Declared photon energy; holds until the energy readback has been read once.
+        Declared photon energy, 1 to 100 keV; holds until the energy readback has been read once,
+        and while it cannot be read, the worse of this and the last that was read.
     flux_upper_bound_per_cm2_s : float
         Declared highest flux density at the sample; counts whenever the monitor cannot be
         believed.
@@ -54,10 +57,10 @@ class GuardSettings(BaseModel):
         With a trigger deadline, the first trigger must come within this time of the opening.
     chunk_part : float
         Part of a sample's budget that is reserved at a time (at most one second of beam).
-    sample_out_pv : str
-        Readback of the stage that takes the sample out of the field, without the prefix.
-    sample_out_done_pv : str
-        Reads 1 while that stage stands still, without the prefix.
+    sample_out_pv : str or None
+        Readback of the stage that takes the sample out of the field, if not the sample's x.
+    sample_out_done_pv : str or None
+        Reads 1 while that stage stands still, if not the sample's x.
     sample_out_beyond_mm : float
         The sample is out of the field where that readback is at least this far from zero.
     """
@@ -68,7 +71,7 @@ class GuardSettings(BaseModel):
     source: Literal["twin", "replay", "beamline"] = "twin"
     samples: tuple[Sample, ...] = ()
     current_sample: str | None = None
-    energy_keV: float = Field(default=20.0, gt=0)
+    energy_keV: float = Field(default=20.0, ge=LOWEST_ENERGY_keV, le=HIGHEST_ENERGY_keV)
     flux_upper_bound_per_cm2_s: float = Field(default=2e11, gt=0)
     flux_per_monitor_count: float = Field(default=1e5, gt=0)
     flux_uncertainty: float = Field(default=0.02, ge=0, lt=1)
@@ -81,9 +84,19 @@ class GuardSettings(BaseModel):
     timing_margin_s: float = Field(default=0.005, ge=0)
     first_trigger_s: float = Field(default=2.0, gt=0)
     chunk_part: float = Field(default=0.01, gt=0, le=1)
-    sample_out_pv: str = "Stage:X.RBV"
-    sample_out_done_pv: str = "Stage:X.DMOV"
+    sample_out_pv: str | None = None
+    sample_out_done_pv: str | None = None
     sample_out_beyond_mm: float = Field(default=5.0, gt=0)
+
+    @field_validator("samples")
+    @classmethod
+    def _materials_are_known(cls, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+        for sample in samples:
+            try:
+                material(sample.material)
+            except UnknownMaterialError as error:
+                raise ValueError(f"sample '{sample.name}': {error.args[0]}") from error
+        return samples
 
     def sample(self, name: str) -> Sample | None:
         """The sample of this name, or None."""

@@ -1,32 +1,41 @@
 """The shell round the guard's core: Channel Access in and out, the log, and the enable counter.
 
 The counter that keeps the shutter open is written by this loop alone. When the loop hangs, is
-stopped or dies, nobody writes it, and the shutter's controller closes.
+stopped or dies, nobody writes it, and the shutter's controller closes. The loop waits for the disk
+on purpose: while an entry is not on it, the counter stands.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from pydantic import ValidationError
-
+from voltomo.dose.guard_commands import obey, parse
 from voltomo.dose.guard_core import GuardCore
+from voltomo.dose.guard_log import GuardLog
+from voltomo.dose.guard_monitors import Monitors, Take, whole
 from voltomo.dose.guard_records import GuardRecords
 from voltomo.dose.guard_words import Answer, Log, SetGate, ShutterState
-from voltomo.dose.lease import LeaseRequest
+from voltomo.model.pv_names import PvNames
 from voltomo.runtime.append_log import AppendLog
 
 _TICK_S = 0.02
 _HURRIED_S = 0.005
 _BEAT_S = 0.05
 _SHOW_S = 0.2
+_CARE_S = 1.0
 _GATE_S = 1.0
 _ANSWER_S = 1.8
+_FAREWELL_S = 0.2
+# Of the loop, until the client library has sent what was put.
+_TURNS_OF_A_PUT = 4
+# A core that has not ticked for so long may not know yet that its lease is lost.
+_FRESH_S = 0.1
+# Stamps from before say that a record has never been processed.
+_YEAR_2000_S = 946684800.0
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +51,14 @@ class SteadyUtc:
         return time.monotonic() + self._offset_s
 
     def of_stamp(self, stamp_s: float) -> float:
-        """Time of a stamp by the wall clock, wherever that clock stands now; never the future."""
-        return min(stamp_s - time.time(), 0.0) + self.now_s()
+        """Time of a stamp by the wall clock, wherever that clock stands now."""
+        if stamp_s < _YEAR_2000_S:
+            return self.now_s()
+        return stamp_s - time.time() + self.now_s()
+
+
+class GuardFailed(Exception):
+    """The guard does not know any more what it does; it ends, and the beam with it."""
 
 
 class GuardShell:
@@ -55,137 +70,104 @@ class GuardShell:
         Decides.
     exposure_log : AppendLog
         Where every action of kind `Log` goes, synced, before anything later happens.
+    last_entry_s : float or None
+        When the log's last entry was written.
+    pvs : PvNames, optional
+        Names of what it reads and writes; the virtual beamline's under its prefix if not given.
     """
 
-    def __init__(self, core: GuardCore, exposure_log: AppendLog) -> None:
+    def __init__(
+        self,
+        core: GuardCore,
+        exposure_log: AppendLog,
+        last_entry_s: float | None = None,
+        pvs: PvNames | None = None,
+    ) -> None:
         self._core = core
-        self._log = exposure_log
+        self._log = GuardLog(exposure_log)
+        self._last_entry_s = last_entry_s
         self._clock = SteadyUtc()
-        self._prefix = core.settings.prefix
+        self.prefix = core.settings.prefix
+        self._pvs = pvs or PvNames(prefix=self.prefix)
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._enabled = False
         self._counter = 0
-        self._next_beat_s = 0.0
-        self._next_show_s = 0.0
+        self._due_s = {"beat": 0.0, "show": 0.0, "care": 0.0}
         self._position: float | None = None
         self._still = False
         self.records: GuardRecords | None = None
+        self._monitors = Monitors(self._table(), time.time)
         self._stopping = False
+        self._failure: BaseException | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._ticked_s = 0.0
 
     # ---- commands
 
     async def command(self, text: str) -> None:
         """One command, to be answered in ``Reply`` before the put completes."""
-        order = self._parse(text)
-        if order is None:
+        order = parse(text)
+        if order is None or order["id"] in self._answers:
+            log.warning("a command that is no JSON object with an id of its own was ignored")
             return
+        identity: str = order["id"]
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._answers[order["id"]] = future
-        self._obey(order)
-        await self._after_event()
+        self._answers[identity] = future
+        await self._event(lambda: obey(self._core, order, self._clock.now_s()))
         try:
             answer = await asyncio.wait_for(future, _ANSWER_S)
         except TimeoutError:
-            answer = {"id": order["id"], "ok": False, "error": "the guard has no answer in time"}
-        self._answers.pop(order["id"], None)
+            answer = {"id": identity, "ok": False, "error": "the guard has no answer in time"}
+            await self._event(lambda: self._core.give_up(identity, self._clock.now_s()))
+        self._answers.pop(identity, None)
         if self.records is not None:
             self.records.reply(answer)
-
-    def _parse(self, text: str) -> dict[str, Any] | None:
-        try:
-            order = json.loads(text)
-        except ValueError:
-            order = None
-        if isinstance(order, dict) and isinstance(order.get("id"), str):
-            return order
-        log.warning("a command that is no JSON object with an id was ignored")
-        return None
-
-    def _obey(self, order: dict[str, Any]) -> None:
-        core, now_s, identity = self._core, self._clock.now_s(), order["id"]
-        op = order.get("op")
-        if op == "request":
-            try:
-                wanted = LeaseRequest.model_validate(order.get("request"))
-            except ValidationError as error:
-                found = "; ".join(
-                    f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
-                )
-                core.refuse(identity, f"the request is not understood: {found}", None)
-                return
-            core.request(identity, wanted, now_s)
-        elif op == "renew":
-            core.renew(identity, str(order.get("lease_id")), now_s)
-        elif op == "settle":
-            reason = str(order.get("reason", "done"))
-            core.settle(identity, str(order.get("lease_id")), reason, now_s)
-        elif op == "status":
-            core.ask_status(identity, str(order.get("sample")), now_s)
-        else:
-            known = "request, renew, settle, status"
-            core.answer_error(identity, f"the command {op!r} is not known; known: {known}")
 
     async def stop_beam(self, value: int) -> None:
         """Beam off, whoever has it."""
         if value:
-            self._core.stop_beam(self._clock.now_s())
-            await self._after_event()
+            self._put_enable(0)
+            await self._event(lambda: self._core.stop_beam(self._clock.now_s()))
 
     async def reset(self, reason: str) -> None:
         """Clear the latch."""
-        self._core.reset(reason)
-        await self._after_event()
+        await self._event(lambda: self._core.reset(reason))
 
     # ---- what is read
 
-    def subscribe(self) -> None:
-        """Monitor shutter, beam, stage and trigger source; each tells when it goes away."""
-        import aioca
-
-        settings = self._core.settings
-        table: dict[str, Any] = {
-            "Shutter:State_RBV": self._shutter,
-            "Shutter:Position_RBV": self._blade,
-            "Beam:Monitor": self._monitor,
-            "Beam:Energy_RBV": self._energy,
-            "Trigger:Count_RBV": self._trigger_count,
-            settings.sample_out_pv: self._place,
-            settings.sample_out_done_pv: self._place_done,
+    def _table(self) -> dict[str, Take]:
+        """Shutter, beam, stage and trigger source; each tells when it goes away."""
+        core, settings, now_s = self._core, self._core.settings, self._clock.now_s
+        pvs = self._pvs
+        table: dict[str, Callable[[float | None, float], None]] = {
+            f"{pvs.shutter}State_RBV": self._shutter,
+            f"{pvs.shutter}Position_RBV": lambda value, at_s: core.blade(value, at_s, now_s()),
+            f"{pvs.shutter}StaleTime": lambda value, _: core.stale_time(value, now_s()),
+            f"{pvs.shutter}TravelTime_RBV": lambda value, _: core.travel_time(value, now_s()),
+            f"{pvs.shutter}GateMode": lambda value, _: core.gate_mode(whole(value), now_s()),
+            pvs.beam_monitor: lambda value, at_s: core.monitor(value, min(at_s, now_s())),
+            pvs.energy_readback: lambda value, _: core.energy(value),
+            f"{pvs.trigger}Count_RBV": lambda value, _: core.trigger_count(whole(value), now_s()),
+            settings.sample_out_pv or f"{pvs.sample_x}.RBV": self._place,
+            settings.sample_out_done_pv or f"{pvs.sample_x}.DMOV": self._place_done,
         }
-        for name, take in table.items():
-            aioca.camonitor(
-                self._prefix + name,
-                self._taking(take),
-                format=aioca.FORMAT_TIME,
-                notify_disconnect=True,
-                all_updates=True,
-            )
+        return {name: self._taking(take) for name, take in table.items()}
 
-    def _taking(self, take: Any) -> Any:
-        async def arrived(value: Any) -> None:
-            there = bool(getattr(value, "ok", False))
-            at_s = self._clock.of_stamp(float(value.timestamp)) if there else self._clock.now_s()
-            take(float(value) if there else None, at_s)
-            await self._after_event()
+    def _taking(self, take: Callable[[float | None, float], None]) -> Take:
+        async def taken(value: float | None, stamp_s: float) -> None:
+            await self._event(lambda: take(value, self._clock.of_stamp(stamp_s)))
 
-        return arrived
+        return taken
 
     def _shutter(self, value: float | None, at_s: float) -> None:
-        state = None if value is None else ShutterState(int(value))
+        number = whole(value)
+        known = number in ShutterState.__members__.values()
+        if known and self._core.state == "Idle":
+            # Whatever an earlier guard or somebody else has left there.
+            self._put_enable(0)
+        state = ShutterState(number) if known and number is not None else None
         self._core.shutter(state, at_s, self._clock.now_s())
-
-    def _blade(self, value: float | None, at_s: float) -> None:
-        self._core.blade(value, at_s, self._clock.now_s())
-
-    def _monitor(self, value: float | None, at_s: float) -> None:
-        self._core.monitor(value, at_s)
-
-    def _energy(self, value: float | None, _at_s: float) -> None:
-        self._core.energy(value)
-
-    def _trigger_count(self, value: float | None, _at_s: float) -> None:
-        self._core.trigger_count(None if value is None else int(value), self._clock.now_s())
 
     def _place(self, value: float | None, _at_s: float) -> None:
         self._position = value
@@ -197,7 +179,28 @@ class GuardShell:
 
     # ---- what is done
 
-    async def _after_event(self) -> None:
+    async def _event(self, take: Callable[[], None]) -> None:
+        """Tell the core something and do what it decides.
+
+        After an error that nobody foresaw, nothing that the guard believes is certain: it ends.
+        """
+        async with self._one_at_a_time:
+            try:
+                take()
+                if self._enabled and not self._core.enable:
+                    # Beam off first. The put goes out before the disk is asked for anything.
+                    self._write_enable()
+                    for _ in range(_TURNS_OF_A_PUT):
+                        await asyncio.sleep(0)
+                self._act()
+            except Exception as error:  # noqa: BLE001
+                self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self._put_enable(0)
+
+    def _act(self) -> None:
         """Do the core's actions in order, then write the enable counter if it must change."""
         for action in self._core.take():
             if isinstance(action, Log):
@@ -212,67 +215,116 @@ class GuardShell:
             self._write_enable()
 
     def _write(self, entry: Log) -> None:
-        try:
-            self._log.append(entry.kind, entry.data, utc_s=self._clock.now_s())
-        except (OSError, ValueError) as error:
+        was_behind = self._log.behind
+        error = self._log.write(entry, self._clock.now_s())
+        if error and not was_behind:
             # The reservation comes before the beam: without it the lease ends unarmed.
             log.error("the exposure log cannot be written: %s", error)
-            self._core.log_failed(str(error), self._clock.now_s())
+        if error:
+            self._core.log_failed(error, self._clock.now_s())
+
+    def _catch_up(self) -> None:
+        if self._log.behind and not self._log.catch_up():
+            log.warning("the exposure log can be written again; nothing is missing in it")
+            self._core.log_written()
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Let Channel Access wait for itself: the loop that ticks must not."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._spawned)
+
+    def _spawned(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._failure = self._failure or error
 
     async def _set_gate(self, action: SetGate) -> None:
         import aioca
 
         result = await aioca.caput(
-            f"{self._prefix}Shutter:GateMode",
+            f"{self._pvs.shutter}GateMode",
             action.gate,
             datatype=aioca.DBR_STRING,
             wait=True,
             timeout=_GATE_S,
             throw=False,
         )
-        self._core.gate_set(action.lease_id, bool(result.ok), self._clock.now_s())
-        await self._after_event()
+        ok, now_s = bool(result.ok), self._clock.now_s
+        await self._event(lambda: self._core.gate_set(action.lease_id, ok, now_s()))
 
     def _write_enable(self) -> None:
         """The heartbeat of an open shutter, or 0 at once."""
+        self._enabled = self._core.enable and self._failure is None
+        if self._enabled and not self._fresh:
+            # The next tick decides.
+            return
+        self._counter = self._counter % 1_000_000 + 1
+        self._put_enable(self._counter if self._enabled else 0)
+
+    def _put_enable(self, value: int) -> None:
         import aioca
 
-        self._enabled = self._core.enable
-        self._counter = self._counter % 1_000_000 + 1
-        value = self._counter if self._enabled else 0
         # A put that waits for a connection longer than a beat is out of date.
-        pv = f"{self._prefix}Shutter:Enable"
+        pv = f"{self._pvs.shutter}Enable"
         self._spawn(aioca.caput(pv, value, wait=False, timeout=2 * _BEAT_S, throw=False))
 
     async def run(self) -> None:
-        """Tick until `shut_down`; an exception ends the process, and with it the beam."""
-        self._core.start(self._clock.now_s())
-        self.subscribe()
-        while not self._stopping:
-            now_s = self._clock.now_s()
-            self._core.tick(now_s)
-            await self._after_event()
-            if now_s >= self._next_beat_s:
-                self._next_beat_s = now_s + _BEAT_S
-                if self._core.enable:
-                    self._write_enable()
-                if self.records is not None:
-                    self.records.beat()
-            if now_s >= self._next_show_s:
-                self._next_show_s = now_s + _SHOW_S
-                self._show(now_s)
-            await asyncio.sleep(_HURRIED_S if self._core.hurried else _TICK_S)
+        """Tick until `shut_down`; an error ends the process, and with it the beam.
+
+        Raises
+        ------
+        GuardFailed
+            Something happened that nobody foresaw.
+        """
+        await self._event(lambda: self._core.start(self._clock.now_s(), self._last_entry_s))
+        self._monitors.open()
+        try:
+            while not self._stopping:
+                if self._failure is not None:
+                    raise GuardFailed("the guard ends, and the beam with it") from self._failure
+                await self._event(self._tick)
+                fresh = self._fresh
+                if fresh:
+                    await self._do_what_is_due(self._clock.now_s())
+                hurried = self._core.hurried or not fresh
+                await asyncio.sleep(_HURRIED_S if hurried else _TICK_S)
+        finally:
+            self._put_enable(0)
+            await asyncio.wait(self._tasks, timeout=_FAREWELL_S)
+
+    @property
+    def _fresh(self) -> bool:
+        """Whether the core has ticked lately; a slow disk may have kept the loop waiting."""
+        return self._clock.now_s() - self._ticked_s <= _FRESH_S
+
+    def _tick(self) -> None:
+        self._ticked_s = self._clock.now_s()
+        self._core.tick(self._ticked_s)
+
+    async def _do_what_is_due(self, now_s: float) -> None:
+        if self._due("beat", _BEAT_S, now_s):
+            if self._core.enable:
+                self._write_enable()
+            if self.records is not None:
+                self.records.beat()
+        if self._due("show", _SHOW_S, now_s):
+            self._show(now_s)
+        if self._due("care", _CARE_S, now_s):
+            self._catch_up()
+            await self._monitors.mend()
+
+    def _due(self, what: str, every_s: float, now_s: float) -> bool:
+        """Whether it is time again; a beat that came late does not delay the next."""
+        due = now_s >= self._due_s[what]
+        if due:
+            self._due_s[what] = max(self._due_s[what] + every_s, now_s)
+        return due
 
     async def shut_down(self) -> None:
         """Beam off, settled, and the end of `run`."""
-        self._core.shut_down(self._clock.now_s())
-        await self._after_event()
+        await self._event(lambda: self._core.shut_down(self._clock.now_s()))
         end_s = self._clock.now_s() + 0.5
         while self._core.lease is not None and self._clock.now_s() < end_s:
             await asyncio.sleep(_HURRIED_S)
@@ -299,4 +351,4 @@ class GuardShell:
             "BudgetDose": status["dose_left_Gy"],
             "BudgetSeconds": status["seconds_left"],
         }
-        self.records.show(words, numbers)
+        self.records.show(words, numbers, alarmed=core.alarmed)

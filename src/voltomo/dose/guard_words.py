@@ -58,7 +58,9 @@ class HeldLease:
     scan_uid: str | None
     request: LeaseRequest | None
     asked_by: str = ""
+    asked_s: float = 0.0
     armed: bool = False
+    armed_s: float = 0.0
     renewed_s: float = 0.0
     last_rise_s: float | None = None
     ending: str | None = None

@@ -42,11 +42,11 @@ class LeaseRequest(BaseModel):
 
     sample: SafeName
     seconds: float = Field(gt=0, le=86400)
-    dose_Gy: float | None = Field(default=None, ge=0)
-    purpose: str = ""
-    scan_uid: str | None = None
+    dose_Gy: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    purpose: str = Field(default="", max_length=100)
+    scan_uid: str | None = Field(default=None, max_length=100)
     gate: Literal["trigger_window", "lease"] = "trigger_window"
-    trigger_deadline_s: float | None = Field(default=None, gt=0)
+    trigger_deadline_s: float | None = Field(default=None, gt=0, le=86400)
 
 
 class Settlement(BaseModel):

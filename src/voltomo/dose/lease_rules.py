@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from voltomo.dose.beam_account import BeamAccount
 from voltomo.dose.guard_words import HeldLease
 from voltomo.dose.lease import LeaseRequest
 
-__all__ = ["unaffordable", "unknown_sample", "why_lost"]
+__all__ = ["held_up", "status", "unaffordable", "unknown_sample", "why_lost"]
+
+_ARM_WITHIN_s = 1.5
+"""Whoever asked has given up by then."""
+
+_HELD_UP_PART = 0.8
+"""Of the stale time: a guard that was silent for longer may have let the shutter close."""
+
+
+def status(account: BeamAccount, name: str, now_s: float) -> dict[str, Any]:
+    """Account of a sample, in numbers; nothing is left for one that is not known."""
+    used, sample = account.used(name, now_s), account.settings.sample(name)
+    budget = account.budget(sample, now_s) if sample else None
+    return {
+        "dose_Gy": used.dose_Gy,
+        "open_s": used.open_s,
+        "dose_left_Gy": budget.rest_Gy if budget else 0.0,
+        "seconds_left": budget.seconds_left if budget else 0.0,
+    }
 
 
 def unknown_sample(account: BeamAccount, sample: str) -> str:
@@ -20,10 +40,6 @@ def unaffordable(account: BeamAccount, request: LeaseRequest, now_s: float) -> s
     sample = account.settings.sample(request.sample)
     if sample is None:
         return unknown_sample(account, request.sample)
-    try:
-        account.dose_per_fluence_Gy_cm2(sample.name)
-    except LookupError as error:
-        return f"the dose of '{sample.name}' cannot be computed: {error.args[0]}"
     if account.stamp:
         return ""
     budget = account.budget(sample, now_s)
@@ -34,10 +50,39 @@ def unaffordable(account: BeamAccount, request: LeaseRequest, now_s: float) -> s
     return refusal
 
 
-def why_lost(account: BeamAccount, lease: HeldLease, now_s: float) -> str:
-    """Why a lease must end now; empty while it may go on."""
+def held_up(lease: HeldLease, ticked_s: float, now_s: float, stale_s: float) -> str:
+    """Whether the guard itself was held up too long since its last tick.
+
+    The shutter may have closed meanwhile. It must not open again as if nothing had been.
+    """
+    since_s = now_s - max(ticked_s, lease.armed_s)
+    if not lease.armed or since_s <= _HELD_UP_PART * stale_s:
+        return ""
+    return (
+        f"the guard itself was held up for {since_s:.2f} s, by a slow disk or a busy machine, and "
+        f"the shutter closes when nothing comes from it for {stale_s:g} s"
+    )
+
+
+def why_lost(account: BeamAccount, lease: HeldLease, now_s: float, *, spared: bool = False) -> str:
+    """Why a lease must end now; empty while it may go on.
+
+    Parameters
+    ----------
+    account : BeamAccount
+        Who pays.
+    lease : HeldLease
+        Which.
+    now_s : float
+        UTC, s.
+    spared : bool
+        Whether renewals may have come that the guard could not look at yet.
+    """
     settings = account.settings
-    if now_s - lease.renewed_s > settings.stale_s:
+    if not lease.armed:
+        late = now_s - lease.asked_s > _ARM_WITHIN_s
+        return "the shutter's controller did not take its gate mode in time" if late else ""
+    if now_s - lease.renewed_s > settings.stale_s and not spared:
         return (
             f"the lease was not renewed for {settings.stale_s:g} s: its holder is dead, stopped "
             "or held up"
@@ -70,15 +115,14 @@ def _trigger_late(
 
 def _over(account: BeamAccount, lease: HeldLease, now_s: float) -> str:
     """Whether a lease used more than it asked for."""
-    booked = account.ledger.open_leases[lease.lease_id]
-    running, request = account.running(now_s), lease.request
-    if running is None or request is None:
+    spent, request = account.spent(lease, now_s), lease.request
+    if request is None:
         return ""
     # A tenth of leeway, and half a second: margins are counted for every opening.
-    if booked.open_s + running.open_s > 1.1 * request.seconds + 0.5:
+    if spent.open_s > 1.1 * request.seconds + 0.5:
         return f"the {request.seconds:.4g} s of open beam that it asked for are used up"
     if request.dose_Gy is not None and not account.stamp:
         most_Gy = 1.1 * request.dose_Gy + 0.5 * account.rate_Gy_s(lease.sample, now_s)
-        if booked.charged_Gy + running.dose_Gy > most_Gy:
+        if spent.dose_Gy > most_Gy:
             return f"the {request.dose_Gy:.4g} Gy that it asked for are used up"
     return ""

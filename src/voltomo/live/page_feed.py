@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import struct
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,49 +17,79 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.live.run_follower import RunFollower, RunStarted, RunStopped
+from voltomo.model.pv_names import PvNames
 
-ShownSlice = tuple[NDArray[np.float32], int, int]
+_HEADER = struct.Struct("<HHiffIi")
 
-_HEADER = struct.Struct("<HHiffI")
-
-NUMBERS = {
+OWN_NUMBERS = {
     "dose_Gy": "Guard:Dose",
     "dose_rate_Gy_s": "Guard:DoseRate",
     "dose_left_Gy": "Guard:BudgetDose",
     "seconds_left": "Guard:BudgetSeconds",
-    "triggers_latched": "Trigger:Count_RBV",
     "frames_in": "Live:FramesIn",
     "frames_processed": "Live:FramesProcessed",
     "lost_frames": "Live:LostFrames",
+    "views_waiting": "Live:ViewsWaiting",
+    "views_dropped": "Live:ViewsDropped",
     "latency_p50_ms": "Live:LatencyP50",
     "latency_p99_ms": "Live:LatencyP99",
     "transmission": "Live:Transmission",
     "snr": "Live:SNR",
-    "ring_current_mA": "Beam:RingCurrent",
-    "angle_deg": "Stage:Rotation.RBV",
 }
-WORDS = {
-    "shutter": "Shutter:State_RBV",
+OWN_WORDS = {
     "guard": "Guard:State",
     "guard_reason": "Guard:Reason",
     "live": "Live:State",
+    "live_reason": "Live:Reason",
     "verdicts": "Live:Verdicts",
     "sample": "Guard:Sample",
 }
 
+LONG_WORDS = ("guard_reason", "live_reason", "verdicts")
 
-def encode_slice(image: NDArray[np.float32], trigger: int, frames: int) -> bytes:
-    """One binary message: header (width, height, trigger, low, high, frames) and 8-bit pixels.
+
+@dataclass(frozen=True)
+class ShownSlice:
+    """A slice as the worker published it: attenuation per pixel, and what it rests on."""
+
+    image: NDArray[np.float32]
+    last_trigger: int
+    frames: int
+    row: int
+    scan_uid: str = ""
+
+
+def numbers_shown(prefix: str, pvs: PvNames) -> dict[str, str]:
+    """PVs of the numbers on the page: voltomo's own under ``prefix``, and the beamline's."""
+    beamline = {
+        "triggers_latched": f"{pvs.trigger}Count_RBV",
+        "ring_current_mA": pvs.ring_current,
+        "angle_deg": f"{pvs.rotation}.RBV",
+    }
+    own = {name: prefix + pv for name, pv in OWN_NUMBERS.items()}
+    return own | {name: pv for name, pv in beamline.items() if pv is not None}
+
+
+def words_shown(prefix: str, pvs: PvNames) -> dict[str, str]:
+    """PVs of the words on the page."""
+    own = {name: prefix + pv for name, pv in OWN_WORDS.items()}
+    return own | {"shutter": f"{pvs.shutter}State_RBV"}
+
+
+def encode_slice(shown: ShownSlice) -> bytes:
+    """One binary message: header (width, height, trigger, low, high, frames, row), 8-bit pixels.
 
     Grey values run from the 0.5th to the 99.5th percentile of some of the pixels, ``low`` and
     ``high``.
     """
+    image = shown.image
     some = image[:: max(1, image.shape[0] // 256), :: max(1, image.shape[1] // 256)]
     low, high = (float(v) for v in np.percentile(some, (0.5, 99.5)))
     span = high - low if high > low else 1.0
     grey = np.clip((image - low) * (255.0 / span), 0, 255).astype(np.uint8)
     height, width = image.shape
-    return _HEADER.pack(width, height, trigger, low, high, frames) + grey.tobytes()
+    header = _HEADER.pack(width, height, shown.last_trigger, low, high, shown.frames, shown.row)
+    return header + grey.tobytes()
 
 
 @dataclass
@@ -76,27 +108,36 @@ class Feed:
         return json.dumps(self.values | {"utc_s": time.time()}, allow_nan=False)
 
     def picture(self) -> bytes:
-        """The latest slice, encoded once for all viewers and only if somebody looks."""
-        if self._slice is not None and self._pictured != self.slice_number:
+        """The scan's latest slice, encoded once for all viewers and only if somebody looks.
+
+        Empty before there is one; a slice of another scan is not shown under this one's name.
+        """
+        if self._slice is None or self._slice.scan_uid != self.values.get("scan_uid"):
+            return b""
+        if self._pictured != self.slice_number:
             self._pictured = self.slice_number
-            self._picture = encode_slice(*self._slice)
+            self._picture = encode_slice(self._slice)
         return self._picture
 
     async def set(self, name: str, value: Any) -> None:
         """Take a value."""
-        self.values[name] = value
+        await self.take({name: value})
+
+    async def take(self, values: dict[str, Any]) -> None:
+        """Take values that belong together."""
+        self.values |= values
         async with self.changed:
             self.changed.notify_all()
 
-    async def show(self, image: NDArray[np.float32], trigger: int, frames: int) -> None:
+    async def show(self, shown: ShownSlice) -> None:
         """Take a slice."""
-        self._slice = (image, trigger, frames)
+        self._slice = shown
         self.slice_number += 1
         async with self.changed:
             self.changed.notify_all()
 
 
-async def gather_values(feed: Feed, prefix: str) -> None:
+async def gather_values(feed: Feed, prefix: str, pvs: PvNames) -> None:
     """Monitor all PVs; one that is absent stays absent, and comes when it comes."""
     import aioca
 
@@ -114,41 +155,99 @@ async def gather_values(feed: Feed, prefix: str) -> None:
 
         return take
 
-    for name, pv in NUMBERS.items():
-        aioca.camonitor(prefix + pv, numbers(name), notify_disconnect=True)
-    for name, pv in WORDS.items():
-        kind = aioca.DBR_CHAR_STR if name in ("guard_reason", "verdicts") else aioca.DBR_STRING
-        aioca.camonitor(prefix + pv, words(name), datatype=kind, notify_disconnect=True)
+    for name, pv in numbers_shown(prefix, pvs).items():
+        aioca.camonitor(pv, numbers(name), notify_disconnect=True)
+    for name, pv in words_shown(prefix, pvs).items():
+        kind = aioca.DBR_CHAR_STR if name in LONG_WORDS else aioca.DBR_STRING
+        aioca.camonitor(pv, words(name), datatype=kind, notify_disconnect=True)
 
 
-async def gather_slices(feed: Feed, prefix: str) -> Any:
-    """Monitor the live slice."""
-    from p4p.client.asyncio import Context
+class Slices:
+    """The live slice, which is fetched only while somebody looks: a large one costs its copying.
 
-    context = Context("pva", nt=False)
+    Parameters
+    ----------
+    feed : Feed
+        Gets every slice.
+    channel : str
+        Name of the PV.
+    """
 
-    async def take(value: Any) -> None:
+    def __init__(self, feed: Feed, channel: str) -> None:
+        from p4p.client.asyncio import Context
+
+        self._feed = feed
+        self._channel = channel
+        self._context = Context("pva", nt=False)
+        self._monitor: Any = None
+        self._viewers = 0
+
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Fetch slices for one more viewer."""
+        self._viewers += 1
+        if self._monitor is None:
+            self._monitor = self._context.monitor(self._channel, self._take)
+        try:
+            yield
+        finally:
+            self._viewers -= 1
+            if self._viewers == 0:
+                self._monitor.close()
+                self._monitor = None
+
+    def close(self) -> None:
+        """Fetch no more."""
+        if self._monitor is not None:
+            self._monitor.close()
+        self._context.close()
+
+    async def _take(self, value: Any) -> None:
         sizes = [int(dimension["size"]) for dimension in value["dimension"]]
-        frames = next((a["value"] for a in value["attribute"] if a["name"] == "frames"), None)
-        if frames is None:
-            # A worker that has just started has no slice yet; the last one stays on the page.
+        words = {attribute["name"]: attribute["value"] for attribute in value["attribute"]}
+        if not words.get("frames"):
+            # Nothing to look at yet; the last slice stays on the page.
             return
         image = np.asarray(value["value"], np.float32).reshape(sizes[::-1])
-        await feed.show(image, int(value["uniqueId"]), int(frames))
-
-    return context, context.monitor(f"{prefix}Live:Slice", take)
+        await self._feed.show(
+            ShownSlice(
+                image,
+                int(value["uniqueId"]),
+                int(words["frames"]),
+                int(words["row"]),
+                str(words["scan_uid"]),
+            )
+        )
 
 
 async def gather_runs(feed: Feed, run_log: Path) -> None:
-    """Follow the run log for what is scanned and how far it should go."""
+    """Follow the run log for what is scanned, how far it should go, and how it ended."""
     follower = RunFollower(run_log)
     while True:
-        for event in await asyncio.to_thread(follower.poll):
+        events = await asyncio.to_thread(follower.poll)
+        for event in events:
             if isinstance(event, RunStarted):
-                await feed.set("scan_uid", event.uid)
-                await feed.set("triggers", event.spec.triggers)
-                await feed.set("exit_status", None)
-                await feed.set("seconds", sum(block.seconds for block in event.spec.blocks()))
+                await feed.take(run_values(event))
             elif isinstance(event, RunStopped):
-                await feed.set("exit_status", event.exit_status)
+                await feed.take({"exit_status": event.exit_status, "exit_reason": event.reason})
+        if events:
+            await feed.set("heard_utc_s", time.time())
         await asyncio.sleep(0.2)
+
+
+def run_values(started: RunStarted) -> dict[str, Any]:
+    """What the page shows of a run that began; a pixel size that nobody recorded is left out."""
+    geometry = started.spec.geometry
+    return {
+        "scan_uid": started.uid,
+        "scanned": started.spec.sample,
+        "source": started.source,
+        "software_guard_only": started.software_guard_only,
+        "started_utc_s": started.utc_s,
+        "triggers": started.spec.triggers,
+        "views": geometry.projections,
+        "pixel_um": None if "pixel size" in started.assumed else geometry.pixel_um,
+        "seconds": sum(block.seconds for block in started.spec.blocks()),
+        "exit_status": None,
+        "exit_reason": "",
+    }

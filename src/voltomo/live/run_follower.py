@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
-from voltomo.runtime.append_log import LogDamaged, LogReader
+from voltomo.runtime.log_checkpoint import checkpoint
+from voltomo.runtime.log_reader import START, Entry, LogDamaged, LogReader, find_last
 
 _FRAMES_KEY = "camera_image"
 
@@ -21,11 +22,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A tomography began, at this time of the wall clock."""
+    """A tomography began, at this time of the wall clock.
+
+    ``source`` is "twin", "replay" or "beamline"; ``assumed`` names what a replayed recording did
+    not say ("pixel size", "energy"). ``software_guard_only``: the shutter does not close by
+    itself when the guard falls silent.
+    """
 
     uid: str
     spec: ScanSpec
     utc_s: float
+    source: str = "beamline"
+    assumed: tuple[str, ...] = ()
+    software_guard_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,10 +47,11 @@ class FileOpened:
 
 @dataclass(frozen=True)
 class RunStopped:
-    """The run has ended, with this status."""
+    """The run has ended, with this status, for this reason if it gave one."""
 
     uid: str
     exit_status: str
+    reason: str = ""
 
 
 def opened_file(resource: dict[str, Any]) -> list[FileOpened]:
@@ -50,6 +60,10 @@ def opened_file(resource: dict[str, Any]) -> list[FileOpened]:
         return []
     path = Path(unquote(urlparse(resource["uri"]).path))
     return [FileOpened(str(resource["parameters"].get("block", "")), path)]
+
+
+def _is_scan(entry: Entry) -> bool:
+    return entry.kind == "document" and "scan_spec" in entry.data["doc"]
 
 
 RunEvent = RunStarted | FileOpened | TriggerChunk | RunStopped
@@ -65,22 +79,26 @@ class RunFollower:
     """
 
     def __init__(self, path: Path) -> None:
-        self._reader: LogReader | None = LogReader(path)
+        self._path = path
+        self._reader: LogReader | None = None
+        self._damaged = False
         self._uid: str | None = None
         self._descriptors: dict[str, str] = {}
 
     def poll(self) -> list[RunEvent]:
-        """Events since the last call; at the first call those of the whole log.
+        """Events since the last call; at the first call those of the last scan in the log.
 
         A damaged log is reported once and followed no further.
         """
-        if self._reader is None:
+        if self._damaged or not self._path.exists():
             return []
         try:
+            if self._reader is None:
+                self._reader = self._at_last_scan()
             entries = self._reader.poll()
         except LogDamaged:
             log.exception("the run log is followed no further")
-            self._reader = None
+            self._damaged = True
             return []
         events: list[RunEvent] = []
         for entry in entries:
@@ -88,6 +106,15 @@ class RunFollower:
                 continue
             events += self._document(entry.data["name"], entry.data["doc"])
         return events
+
+    def _at_last_scan(self) -> LogReader:
+        """A reader before the start of the last scan: what came before is checked, not decoded."""
+        since = checkpoint(self._path)
+        for start in dict.fromkeys((since, START)):
+            found = find_last(self._path, (b'"scan_spec":',), _is_scan, start)
+            if found is not None:
+                return LogReader(self._path, found)
+        return LogReader(self._path, since)
 
     def _document(self, name: str, doc: dict[str, Any]) -> list[RunEvent]:
         if name == "start":
@@ -105,7 +132,7 @@ class RunFollower:
             return list(self.latches(columns))
         elif name == "stop":
             uid, self._uid = self._uid, None
-            return [RunStopped(uid, doc["exit_status"])]
+            return [RunStopped(uid, doc["exit_status"], str(doc.get("reason") or ""))]
         return []
 
     def _start(self, doc: dict[str, Any]) -> list[RunEvent]:
@@ -116,7 +143,17 @@ class RunFollower:
             return []
         self._uid = str(doc["uid"])
         self._descriptors = {}
-        return [RunStarted(self._uid, spec, float(doc.get("time", 0.0)))]
+        replayed: dict[str, Any] = dict(doc.get("replay") or {})
+        return [
+            RunStarted(
+                self._uid,
+                spec,
+                float(doc.get("time", 0.0)),
+                str(doc.get("source", "beamline")),
+                tuple(map(str, replayed.get("assumed", ()))),
+                bool(dict(doc.get("beamline") or {}).get("software_guard_only", False)),
+            )
+        ]
 
     @staticmethod
     def latches(data: dict[str, list[float]]) -> list[TriggerChunk]:

@@ -13,7 +13,7 @@ class LiveSettings(BaseModel):
     prefix : str
         First part of all PV names.
     height_row : int or None
-        Detector row of the slice at the start; None is the middle.
+        Detector row of the slice at the start; the middle if not given.
     publish_s : float
         Longest time that a view waits before a slice with it is published.
     lost_fraction_max : float

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 _INK = "#123456"
 """Stands for the page's own text colour in every drawing."""
 SERIES, LOST, SECOND = "#3a86c8", "#d1495b", "#e09f3e"
-_BAR_LENGTHS_UM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+_BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
 def _figure(name: str, rows: int, height: float, columns: int = 1) -> tuple[Figure, Any]:
@@ -31,7 +31,7 @@ def _figure(name: str, rows: int, height: float, columns: int = 1) -> tuple[Figu
 
     with mpl.rc_context(_style(name)):
         figure = Figure(figsize=(9, height), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False)
+        axes = figure.subplots(rows, columns, squeeze=False, sharex="col")
     return figure, axes
 
 
@@ -100,7 +100,11 @@ def residual_chart(name: str, scan: Scan) -> str:
         low, high = axis.get_ylim()
         axis.set_ylim(min(low, -1e-3), max(high, 1e-3))
     if scan.scan_rows.missing.size:
-        axes[0, 0].legend(frameon=False, loc="upper right", fontsize=9, labelcolor=_INK)
+        # Above the drawing, where no point can lie under it.
+        axes[0, 0].legend(
+            frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, fontsize=9,
+            labelcolor=_INK,
+        )  # fmt: skip
     return _svg(figure, name, "Residuals of angles and frame times")
 
 
@@ -113,8 +117,12 @@ def dose_chart(name: str, dose: DoseAccount) -> str:
     colours = [SERIES if cause == "frames" else SECOND for cause, _ in causes]
     percent = [100 * value / dose.dose_Gy for _, value in causes]
     bars = axis.barh(names, percent, color=colours, height=0.62)
-    axis.bar_label(bars, [f"{value:.1f} %" for value in percent], color=_INK, padding=5)
-    axis.set_xlim(0, 1.12 * max(percent))
+    words = [
+        f"{part:.1f} %, {value:.3g} Gy" for part, (_, value) in zip(percent, causes, strict=True)
+    ]
+    axis.bar_label(bars, words, color=_INK, padding=5)
+    axis.set_xlim(0, 1.3 * max(percent))
+    axis.set_xticks([tick for tick in range(0, 101, 20) if tick <= max(percent) + 1])
     axis.invert_yaxis()
     axis.grid(visible=False, axis="y")
     axis.set_xlabel("part of the dose / %")
@@ -130,26 +138,36 @@ def png_uri(grey: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def slice_picture(image: NDArray[Any], pixel_um: float) -> str:
-    """A slice as inline SVG with a scale bar; grey from its 0.5 to its 99.5 percentile.
+def grey_range(image: NDArray[Any]) -> tuple[float, float]:
+    """Values that are drawn black and white: the 0.5 and 99.5 percentiles of what is known."""
+    known = np.asarray(image, dtype=np.float64)
+    known = known[np.isfinite(known)]
+    low, high = np.percentile(known, (0.5, 99.5)) if known.size else (0.0, 1.0)
+    return float(low), float(high)
+
+
+def slice_picture(image: NDArray[Any], pixel_um: float | None) -> str:
+    """A slice as inline SVG with a scale bar; see `grey_range`.
 
     Parameters
     ----------
     image : array, shape (rows, columns)
         The slice; NaN is drawn black.
-    pixel_um : float
-        Size of a pixel.
+    pixel_um : float or None
+        Size of a pixel; where it is not known, the bar counts pixels.
     """
     shown = np.asarray(image, dtype=np.float64)
-    known = shown[np.isfinite(shown)]
-    low, high = np.percentile(known, (0.5, 99.5)) if known.size else (0.0, 1.0)
+    low, high = grey_range(shown)
     span = high - low if high > low else 1.0
     grey = np.clip((np.nan_to_num(shown, nan=low) - low) / span * 255, 0, 255).astype(np.uint8)
     height, width = grey.shape
-    fitting = [um for um in _BAR_LENGTHS_UM if um <= 0.3 * width * pixel_um]
-    bar_um = fitting[-1] if fitting else _BAR_LENGTHS_UM[0]
-    bar, unit = bar_um / pixel_um, width / 100
-    label = f"{bar_um} µm" if bar_um < 1000 else f"{bar_um // 1000} mm"
+    pixel = pixel_um or 1.0
+    fitting = [length for length in _BAR_LENGTHS if length <= 0.3 * width * pixel]
+    length = fitting[-1] if fitting else _BAR_LENGTHS[0]
+    bar, unit = length / pixel, width / 100
+    label = f"{length} µm" if length < 1000 else f"{length // 1000} mm"
+    if pixel_um is None:
+        label = f"{length} pixels"
     x, y = 4 * unit, height - 5 * unit
     return (
         f'<svg role="img" aria-label="Slice with a scale bar of {label}" class="slice" '

@@ -5,8 +5,9 @@ No script and no address outside the file: it opens from disk, prints, and lasts
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -18,15 +19,19 @@ from numpy.typing import NDArray
 
 from voltomo.records.figures import (
     dose_chart,
+    grey_range,
     residual_chart,
     slice_picture,
     transmission_chart,
 )
+from voltomo.records.limits import doubts, limits_of
 from voltomo.records.nxtomo_rows import MissingTriggers, missing_triggers
 from voltomo.records.scan import Scan
+from voltomo.records.scan_record import ScanRecord
 from voltomo.records.transmission import transmission
 
 _PACKAGES = ("voltomo", "bluesky", "ophyd", "h5py", "numpy", "numba")
+_UNITS = re.compile(r"(\d) (s|ms|keV|mA|µm|UTC|darks|flats|before|after|pixels)\b")
 _SHOWN_AT_MOST = 200
 """Rows of the table of the missing; the exported file has all of them."""
 
@@ -47,17 +52,20 @@ class Enclosure:
     slice_image : array, shape (rows, columns), or None
         A reconstructed slice.
     slice_caption : str
-        Which one, and how it was made.
+        Which one, and how it was made; without a full stop.
     nxtomo : Path or None
         The exported file.
     facts : mapping
         Further lines of the table of facts, name to text.
+    verdicts : sequence of (str, str, str)
+        What the live path said: metric, value, judgement.
     """
 
     slice_image: NDArray[Any] | None = None
     slice_caption: str = ""
     nxtomo: Path | None = None
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
+    verdicts: Sequence[tuple[str, str, str]] = ()
 
 
 def write_report(
@@ -115,9 +123,9 @@ def _section(number: int, scan: Scan, enclosed: Enclosure, folder: Path) -> dict
         charts["residuals"] = Markup(residual_chart(f"r{number}", scan))
     if scan.dose.dose_Gy > 0:
         charts["dose"] = Markup(dose_chart(f"d{number}", scan.dose))
+    pixel_um = None if "pixel size" in _assumed(record) else spec.geometry.pixel_um
     if enclosed.slice_image is not None:
-        picture = slice_picture(enclosed.slice_image, spec.geometry.pixel_um)
-        charts["slice"] = Markup(picture)
+        charts["slice"] = Markup(slice_picture(enclosed.slice_image, pixel_um))
     nxtomo = enclosed.nxtomo
     return {
         "number": number,
@@ -128,17 +136,19 @@ def _section(number: int, scan: Scan, enclosed: Enclosure, folder: Path) -> dict
         "outcome": record.outcome,
         "outcome_word": OUTCOMES.get(record.outcome, record.outcome),
         "reason": record.reason,
-        "problems": scan.problems,
+        "problems": (*scan.problems, *doubts(record)),
         "cards": _cards(scan),
         "facts": _facts(scan) | dict(enclosed.facts),
-        "caption": enclosed.slice_caption,
+        "caption": _caption(enclosed, pixel_um),
+        "verdicts": enclosed.verdicts,
         "charts": charts,
         "angles": _angle_words(scan),
-        "missing": list(_missing_lines(lost))[:_SHOWN_AT_MOST],
+        "missing": list(_missing_lines(lost, record.source))[:_SHOWN_AT_MOST],
         "missing_count": lost.trigger_index.size,
         "not_fired": spec.triggers - scan.table.index.size,
         "invalid": int(scan.invalid_handles.size),
         "dose": scan.dose,
+        "wasted_Gy": scan.dose.dose_Gy * (scan.dose.wasted_fraction or 0.0),
         "charges": record.charges,
         "replay": record.start.get("replay"),
         "nxtomo": None if nxtomo is None else nxtomo.name,
@@ -146,25 +156,52 @@ def _section(number: int, scan: Scan, enclosed: Enclosure, folder: Path) -> dict
     }
 
 
+def _limit_words(record: ScanRecord) -> Iterator[tuple[str, str]]:
+    limits = limits_of(record)
+    if limits is not None:
+        yield "Material", limits.material
+        value, unit = quantity(limits.dose_limit_Gy, "Gy")
+        yield (
+            "Limits",
+            f"{value} {unit} and {limits.beam_limit_s:g} s of beam ({limits.dose_limit_source})",
+        )
+
+
+def _assumed(record: ScanRecord) -> tuple[str, ...]:
+    """What a replayed recording did not say and somebody had to assume."""
+    replayed: dict[str, Any] = dict(record.start.get("replay") or {})
+    return tuple(map(str, replayed.get("assumed", ())))
+
+
+def _caption(enclosed: Enclosure, pixel_um: float | None) -> str:
+    """What the slice is, and what its grey stands for."""
+    if enclosed.slice_image is None:
+        return ""
+    # Attenuation per pixel becomes attenuation per centimetre where the pixel's size is known.
+    factor, unit = (1e4 / pixel_um, "cm⁻¹") if pixel_um else (1.0, "per pixel")
+    low, high = (f"{factor * value:.3g}".replace("-", "−") for value in grey_range(
+        enclosed.slice_image))  # fmt: skip
+    what = f"{enclosed.slice_caption}. " if enclosed.slice_caption else ""
+    return f"{what}Grey: attenuation from {low} to {high}\N{NO-BREAK SPACE}{unit}."
+
+
 def _cards(scan: Scan) -> list[tuple[str, str, str]]:
     """The numbers that are read first: value, unit and name."""
     rows = scan.scan_rows
+    cards = [
+        (f"{int(rows.valid.sum())}", f"of {rows.index.size}", "triggers with a valid frame"),
+        (f"{rows.missing.size}", "", "without a valid frame"),
+    ]
     wasted = scan.dose.wasted_fraction
-    dose_value, dose_unit = quantity(scan.dose.bound_Gy, "Gy")
-    dose_card = (dose_value, dose_unit, "dose, upper bound")
-    if scan.dose.bound_Gy <= 0:
+    if scan.dose.bound_Gy > 0 and wasted is not None:
+        value, unit = quantity(scan.dose.bound_Gy, "Gy")
+        cards.append((value, unit, "dose, upper bound"))
+        cards.append((f"{100 * wasted:.1f}", "%", "of the dose wasted: no projection from it"))
+    else:
         replayed = scan.record.source == "replay"
         why = "frames were played back" if replayed else scan.dose.stamp or "the beam was shut"
-        dose_card = ("no dose", "", why)
-    wasted_card = ("–", "", "of the dose gave no projection")
-    if wasted is not None:
-        wasted_card = (f"{100 * wasted:.1f}", "%", "of the dose gave no projection")
-    return [
-        (f"{int(rows.valid.sum())}", f"of {rows.index.size}", "triggers with a frame"),
-        (f"{rows.missing.size}", "", "without a valid frame"),
-        dose_card,
-        wasted_card,
-    ]
+        cards.append(("no dose", "", why))
+    return cards
 
 
 def quantity(value: float, unit: str) -> tuple[str, str]:
@@ -176,28 +213,49 @@ def quantity(value: float, unit: str) -> tuple[str, str]:
 
 
 def _facts(scan: Scan) -> dict[str, str]:
-    """What was asked for and what it was done with."""
+    """What was asked for and what it was done with; no line breaks between value and unit."""
+    return {name: _UNITS.sub("\\1\N{NO-BREAK SPACE}\\2", text) for name, text in _said(scan)}
+
+
+def _said(scan: Scan) -> Iterator[tuple[str, str]]:
     record, spec, geometry = scan.record, scan.record.spec, scan.record.spec.geometry
     beamline: dict[str, Any] = dict(record.start.get("beamline") or {})
+    assumed = _assumed(record)
     start_s = float(record.start["time"])
     when = datetime.fromtimestamp(start_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     took = "" if record.stop is None else f", {float(record.stop['time']) - start_s:.0f} s"
     energy = record.start.get("energy_keV")
+    known = "not recorded" if energy is None else f"{float(energy):g} keV"
     tilt = f", axis tilted by {geometry.tilt_deg:g}°" if geometry.tilt_deg else ""
-    return {
-        "Started": when + took,
-        "Beamline": f"{beamline.get('name', 'unknown')} ({beamline.get('source_name', 'unknown')})",
-        "Energy": "not recorded" if energy is None else f"{float(energy):g} keV",
-        "Angles": f"{geometry.projections} over {geometry.range_deg:g}°, "
-        f"{geometry.step_deg:.4g}° apart{tilt}",
-        "Sweeps": f"{spec.sweeps}, {spec.order}" if spec.sweeps > 1 else "1",
-        "Exposure": f"{1e3 * spec.exposure_s:g} ms every {1e3 * spec.period_s:g} ms",
-        "Darks and flats": f"{spec.darks} darks, {spec.flats_before} flats before, "
-        f"{spec.flats_after} after",
-        "Frames": f"{geometry.columns} × {geometry.rows} pixels of {geometry.pixel_um:g} µm",
-        "Beam open": f"{scan.dose.open_s:.2f} s",
-        "Run": record.uid,
-    }
+    name, source = beamline.get("name", "unknown"), beamline.get("source_name", "unknown")
+    size = f"{geometry.columns} × {geometry.rows} pixels"
+    known_size = f"{size} of {geometry.pixel_um:g} µm"
+    yield "Started", when + took
+    yield "Beamline", f"{name} ({source})"
+    if beamline.get("software_guard_only"):
+        yield "Guard", "software guard only: the shutter does not close by itself when it hangs"
+    yield "Energy", f"not recorded, {known} assumed" if "energy" in assumed else known
+    yield (
+        "Angles",
+        f"{geometry.projections} over {geometry.range_deg:.4g}°, {geometry.step_deg:.4g}° "
+        f"apart{tilt}",
+    )
+    if spec.sweeps > 1:
+        yield "Sweeps", f"{spec.sweeps}, {spec.order}"
+    pace = f"every {1e3 * spec.period_s:g} ms"
+    if record.source == "replay":
+        yield "Played", f"one frame {pace}"
+    else:
+        yield "Exposure", f"{1e3 * spec.exposure_s:g} ms {pace}"
+    yield (
+        "Darks and flats",
+        f"{spec.darks} darks, {spec.flats_before} flats before, {spec.flats_after} after",
+    )
+    yield "Frames", f"{size}, of a size not recorded" if "pixel size" in assumed else known_size
+    if record.source != "replay":
+        yield "Beam open", f"{scan.dose.open_s:.2f} s"
+        yield from _limit_words(record)
+    yield "Run", record.uid
 
 
 def _angle_words(scan: Scan) -> str:
@@ -221,9 +279,12 @@ def _angle_words(scan: Scan) -> str:
     )
 
 
-def _missing_lines(lost: MissingTriggers) -> list[tuple[int, str, str, str, str]]:
+def _missing_lines(lost: MissingTriggers, source: str) -> list[tuple[int, str, str, str, str]]:
+    replayed = source == "replay"
     words = {
-        "missed_by_camera": "the camera did not see the trigger",
+        "missed_by_camera": "the recording has no frame here"
+        if replayed
+        else "the camera did not see the trigger",
         "lost_after_numbering": "lost behind the camera",
         "missing": "no frame, cause unknown",
         "ambiguous": "two frames for one trigger: both invalid",

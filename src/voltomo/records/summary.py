@@ -10,7 +10,20 @@ from voltomo.runtime.run_folder import write_json
 
 
 class LiveSummary(BaseModel):
-    """How the live view kept up with one scan."""
+    """How the live view kept up with one scan.
+
+    Parameters
+    ----------
+    frames_in : int
+        Frames that arrived over the stream.
+    frames_processed : int
+        Triggers whose frame was used, from the stream or from the file.
+    latency_p50_ms, latency_p99_ms : float or None
+        From the end of an exposure to the publication of the slice that holds it, on the
+        worker's clock, for frames that came over the stream: median, and 99 of 100 below it.
+        Too short by the quickest news of a trigger, a few milliseconds. None where the worker
+        heard of no trigger in time.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -25,22 +38,36 @@ class ScanSummary(BaseModel):
 
     Parameters
     ----------
-    uid, kind, source : str
-        Run, plan ("tomography") and where the frames came from ("twin", "replay", "beamline").
-    triggers, frames, missing : int
-        Latched triggers, those with one valid frame, and those without.
+    uid : str
+        Of the run.
+    kind : str
+        The plan, "tomography".
+    source : str
+        Where the frames came from: "twin", "replay" or "beamline".
+    triggers : int
+        Latched triggers, priming left out.
+    frames : int
+        Those with one valid frame.
+    missing : int
+        Those without.
     dropped_on_purpose : int or None
-        Frames that the twin was told to drop; None where nothing was.
+        Frames that the twin was told to drop; none where nothing was.
     angle_rms_fraction_of_step : float or None
         Angles in the file against the twin's own record, as a part of the angular step.
-    truth_correlation, offline_correlation : float or None
-        The live slice with the phantom, and with a reconstruction of the exported file.
-    dose_Gy, dose_truth_Gy : float or None
-        What the ledger says, and what the twin integrated.
+    truth_correlation : float or None
+        The live slice with the phantom.
+    offline_correlation : float or None
+        The live slice with scikit-image's reconstruction of the exported file.
+    dose_Gy : float or None
+        What the ledger charges, an upper bound.
+    dose_truth_Gy : float or None
+        What the twin integrated.
     wasted_fraction : float or None
-        Part of the dose that gave no valid frame; None without dose.
+        Part of the dose that gave no valid frame; none without dose.
     nxtomo : str
-        The exported file.
+        The exported file, beside the summary.
+    live : LiveSummary or None
+        How the live view kept up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,15 +1,45 @@
 // Draws what the server sends; asks for the next once it has drawn.
 const at = (id) => document.getElementById(id);
-const number = (value, digits = 1) => (value == null ? "–" : Number(value).toFixed(digits));
-const dose = (gray) => (gray == null ? "–" : gray >= 1e6 ? `${number(gray / 1e6, 2)} MGy` : gray >= 1e3 ? `${number(gray / 1e3, 1)} kGy` : `${number(gray, 1)} Gy`);
+const dash = "–";
+const number = (value, digits = 1) => (value == null ? dash : Number(value).toFixed(digits).replace("-", "−"));
+const known = (value, text) => (value == null ? dash : text);
 const metricNames = { lost_frames: "lost frames", mean_transmission: "mean transmission", snr: "signal to noise" };
+const liveStates = { Live: "running", Filling: "completing the slice from the files", "No slice": "running without a live slice" };
+const outcomes = { success: "complete", abort: "stopped by hand", fail: "failed" };
+const sources = { twin: "virtual beamline", replay: "replay of a recording, no dose" };
+const barLengths = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+const quietSeconds = 20;
+let latest = {};
+let slice = null;
+
+function dose(gray) {
+  if (gray == null) return dash;
+  const [factor, unit] = gray >= 1e6 ? [1e6, "MGy"] : gray >= 1e3 ? [1e3, "kGy"] : gray >= 1 || gray === 0 ? [1, "Gy"] : [1e-3, "mGy"];
+  return `${Number((gray / factor).toPrecision(3))} ${unit}`;
+}
+
+function percent(part) {
+  return `${part < 0.1 ? Number((100 * part).toPrecision(2)) : number(100 * part)} %`;
+}
+
+function show(id, text, mood = "") {
+  const node = at(id);
+  // An alert is read aloud whenever it is written.
+  if (node.textContent !== text) node.textContent = text;
+  if (node.className !== mood) node.className = mood;
+}
+
+function lag(v) {
+  if (v.views_waiting == null) return dash;
+  const left = v.views_dropped > 0 ? `; ${number(v.views_dropped, 0)} left to the file` : "";
+  return `${number(v.views_waiting, 0)} frames${left}`;
+}
 
 function drawSlice(buffer) {
   const view = new DataView(buffer);
   const width = view.getUint16(0, true), height = view.getUint16(2, true);
-  const trigger = view.getInt32(4, true), low = view.getFloat32(8, true), high = view.getFloat32(12, true);
-  const frames = view.getUint32(16, true);
-  const grey = new Uint8Array(buffer, 20);
+  slice = { width, low: view.getFloat32(8, true), high: view.getFloat32(12, true), frames: view.getUint32(16, true), row: view.getInt32(20, true) };
+  const grey = new Uint8Array(buffer, 24);
   const canvas = at("slice");
   if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
   const context = canvas.getContext("2d");
@@ -17,14 +47,39 @@ function drawSlice(buffer) {
   const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < grey.length; i++) pixels[i] = 0xff000000 | (grey[i] << 16) | (grey[i] << 8) | grey[i];
   context.putImageData(image, 0, 0);
-  at("caption").textContent = `Slice from ${frames} views, up to trigger ${trigger}; grey from ${number(low, 4)} to ${number(high, 4)} per pixel`;
+  at("empty").hidden = true;
+  describeSlice();
+}
+
+function describeSlice() {
+  if (!slice) return;
+  const um = latest.pixel_um;
+  // Attenuation per pixel becomes attenuation per centimetre where the pixel's size is known.
+  const [factor, unit, digits] = um ? [1e4 / um, "cm⁻¹", 0] : [1, "per pixel", 4];
+  const of = latest.views ? ` of ${latest.views}` : "";
+  show("caption", `Detector row ${slice.row}; ${slice.frames}${of} views; attenuation ${number(slice.low * factor, digits)} to ${number(slice.high * factor, digits)} ${unit}`);
+  const pixel = um ?? 1;
+  const length = barLengths.filter((l) => l <= 0.3 * slice.width * pixel).pop() ?? barLengths[0];
+  at("bar").hidden = false;
+  at("bar-line").style.width = `${(100 * length) / pixel / slice.width}%`;
+  show("bar-text", um ? (length < 1000 ? `${length} µm` : `${length / 1000} mm`) : `${length} pixels`);
+}
+
+function forgetSlice() {
+  if (!slice) return;
+  slice = null;
+  at("bar").hidden = true;
+  at("empty").hidden = false;
+  show("caption", "The slice appears with the first projection of a sweep.");
+  const canvas = at("slice");
+  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
 }
 
 function showVerdicts(text) {
   const body = at("verdicts").tBodies[0];
-  body.replaceChildren();
   let verdicts = [];
-  try { verdicts = JSON.parse(text).verdicts ?? []; } catch { return; }
+  try { verdicts = JSON.parse(text).verdicts ?? []; } catch { /* shown as none */ }
+  body.replaceChildren();
   for (const verdict of verdicts) {
     const row = body.insertRow();
     row.insertCell().textContent = metricNames[verdict.metric] ?? verdict.metric;
@@ -33,48 +88,74 @@ function showVerdicts(text) {
     judgement.textContent = verdict.judgement;
     judgement.className = verdict.judgement;
   }
+  at("no-verdicts").hidden = verdicts.length > 0;
 }
 
-function show(id, text, mood = "") {
-  at(id).textContent = text;
-  at(id).className = mood;
+function showScan(v) {
+  const fired = v.triggers_latched ?? 0;
+  const quiet = v.utc_s - (v.heard_utc_s ?? v.utc_s);
+  const silent = v.triggers && !v.exit_status && quiet > quietSeconds;
+  at("progress").value = v.triggers ? Math.min(1, fired / v.triggers) : 0;
+  if (!v.triggers) return show("progress-text", "No scan yet.");
+  const left = v.seconds * (1 - Math.min(1, fired / v.triggers));
+  const what = [`${number(v.triggers_latched, 0)} of ${v.triggers} triggers`];
+  if (v.exit_status) what.push(outcomes[v.exit_status] ?? v.exit_status);
+  else if (silent) what.push(`no news from its session for ${number(quiet, 0)} s`);
+  else what.push(liveStates[v.live] ?? "running", `at least ${number(left, 0)} s to go`);
+  const mood = v.exit_status === "success" ? "good" : v.exit_status || silent ? "bad" : "";
+  show("progress-text", what.join("; "), mood);
+  show("end-reason", v.exit_reason ?? "", "bad");
 }
 
-function scanText(v) {
-  if (!v.triggers) return "No scan yet.";
-  const what = v.exit_status ? `ended: ${v.exit_status}` : (v.live ?? "").toLowerCase();
-  return `${number(v.triggers_latched, 0)} of ${v.triggers} triggers${what ? `; ${what}` : ""}`;
+function showDose(v) {
+  const replay = v.source === "replay";
+  const budget = (v.dose_Gy ?? 0) + (v.dose_left_Gy ?? 0);
+  const told = v.dose_Gy != null && budget > 0;
+  at("dose").hidden = at("dose-list").hidden = replay || !told;
+  const none = v.guard == null ? "The guard does not answer." : "No sample has been in the beam yet.";
+  show("dose-text", replay ? "None: recorded frames are played back." : told ? "" : none);
+  at("dose").value = told ? v.dose_Gy / budget : 0;
+  show("dose-received", `${dose(v.dose_Gy)}${told ? `, ${percent(v.dose_Gy / budget)}` : ""}`);
+  show("dose-limit", dose(budget));
+  show("dose-rate", known(v.dose_rate_Gy_s, `${dose(v.dose_rate_Gy_s)}/s`));
+  show("dose-seconds", known(v.seconds_left, `${number(v.seconds_left, 0)} s`));
 }
 
 function showValues(v) {
-  const known = (value, text) => (value == null ? "–" : text);
-  show("sample", v.sample ?? "");
-  at("progress").value = v.triggers ? Math.min(1, (v.triggers_latched ?? 0) / v.triggers) : 0;
-  show("progress-text", scanText(v));
+  if (v.scan_uid !== latest.scan_uid) forgetSlice();
+  latest = v;
+  const name = v.scanned ?? v.sample ?? "";
+  show("sample", name);
+  document.title = name ? `${name}: voltomo live` : "voltomo live";
+  show("source", sources[v.source] ?? "");
+  show("uid", (v.scan_uid ?? dash).slice(0, 8));
+  showScan(v);
   show("frames", number(v.frames_processed, 0));
-  show("lost", number(v.lost_frames, 0), v.lost_frames > 0 ? "bad" : "");
+  show("lost", number(v.lost_frames, 0), v.lost_frames > 0 ? "warn" : "");
   show("angle", known(v.angle_deg, `${number(v.angle_deg)}°`));
-  show("latency", known(v.latency_p50_ms, `${number(v.latency_p50_ms, 0)} and ${number(v.latency_p99_ms, 0)} ms`));
-  const budget = (v.dose_Gy ?? 0) + (v.dose_left_Gy ?? 0);
-  at("dose").value = budget > 0 ? v.dose_Gy / budget : 0;
-  const left = v.seconds_left == null ? "" : `; ${number(v.seconds_left, 0)} s of beam left`;
-  show("dose-text", known(v.dose_Gy, `${dose(v.dose_Gy)} of ${dose(budget)}; ${dose(v.dose_rate_Gy_s)}/s${left}`));
-  show("shutter", v.shutter ?? "unknown", v.shutter === "Fault" || v.shutter == null ? "bad" : "");
-  show("guard", v.guard ?? "unknown", v.guard === "Latched" || v.guard == null ? "bad" : "");
+  show("latency", v.latency_p50_ms ? `${number(v.latency_p50_ms, 0)} / ${number(v.latency_p99_ms, 0)} ms` : dash);
+  show("lag", lag(v), v.views_dropped > 0 ? "warn" : "");
+  showDose(v);
+  show("shutter", v.shutter ?? "does not answer", v.shutter === "Fault" || v.shutter == null ? "bad" : "");
+  const only = v.software_guard_only ? ", software guard only" : "";
+  show("guard", v.guard ? v.guard + only : "does not answer", v.guard === "Latched" || v.guard == null ? "bad" : "");
   show("ring", known(v.ring_current_mA, `${number(v.ring_current_mA)} mA`));
-  const reason = v.guard === "Latched" ? (v.guard_reason ?? "") : "";
-  if (at("reason").textContent !== reason) at("reason").textContent = reason;
+  show("reason", v.guard_reason ?? "", v.guard === "Latched" ? "bad" : "warn");
   showVerdicts(v.verdicts ?? "{}");
+  const none = v.live === "No slice";
+  show("empty", none ? "This scan has no live slice." : "No slice yet.");
+  show("no-verdicts", none ? `None: ${v.live_reason ?? ""}` : "None yet.");
+  describeSlice();
 }
 
 function connect() {
   const socket = new WebSocket(`ws://${location.host}/live`);
   socket.binaryType = "arraybuffer";
-  socket.onopen = () => { at("link").textContent = "live"; at("link").className = "good"; document.querySelector("main").className = ""; };
+  socket.onopen = () => { show("link", "live", "good"); document.querySelector("main").className = ""; };
   socket.onmessage = (event) => {
     if (typeof event.data === "string") { showValues(JSON.parse(event.data)); socket.send("next"); }
     else drawSlice(event.data);
   };
-  socket.onclose = () => { at("link").textContent = "connection lost; trying again"; at("link").className = "bad"; document.querySelector("main").className = "stale"; setTimeout(connect, 1000); };
+  socket.onclose = () => { show("link", "connection lost; trying again", "bad"); document.querySelector("main").className = "stale"; setTimeout(connect, 1000); };
 }
 connect();

@@ -1,0 +1,105 @@
+"""What a report shows of a run beyond its logs: slice, exported file, the live path's words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltomo.model.names import run_name
+from voltomo.records.report import Enclosure
+from voltomo.records.scan import Scan
+from voltomo.runtime.run_folder import RunFolder
+
+_METRICS = {"snr": "signal to noise"}
+
+
+def live_result(folder: RunFolder, uid: str) -> dict[str, Any]:
+    """What the live path left of a run: numbers, verdicts, and ``slice`` where there is one."""
+    base = folder.exports / run_name(uid)
+    numbers = base.with_suffix(".live.json")
+    result: dict[str, Any] = json.loads(numbers.read_text()) if numbers.exists() else {}
+    picture = base.with_suffix(".slice.npz")
+    if picture.exists():
+        with np.load(picture) as kept:
+            result["slice"] = np.asarray(kept["image"])
+            result["row"] = int(kept["row"])
+            result["views"] = int(kept["frames"])
+    return result
+
+
+def enclosure(scan: Scan, nexus: Path | None, live: dict[str, Any]) -> Enclosure:
+    """What a report shows of a run; without a live slice, one is made from the frames' files."""
+    facts: dict[str, str] = {}
+    if live.get("frames_processed"):
+        facts["Live"] = f"{live['frames_processed']:.0f} frames used{_delay(live)}"
+    if live.get("reason"):
+        facts["No live slice"] = str(live["reason"])
+    image, caption = live.get("slice"), ""
+    if image is not None:
+        caption = f"Live slice at detector row {live['row']}, from {live['views']} views"
+    else:
+        image, caption = slice_from_files(scan)
+    return Enclosure(
+        slice_image=image,
+        slice_caption=caption,
+        nxtomo=nexus,
+        facts=facts,
+        verdicts=tuple(_words(name, said) for name, said in live.get("verdicts", {}).items()),
+    )
+
+
+def _delay(live: dict[str, Any]) -> str:
+    """How long the live slice took; nothing where the worker could not tell."""
+    if live.get("latency_p50_ms") is None:
+        return ""
+    return (
+        f", {live['latency_p50_ms']:.0f} ms from the end of an exposure to the slice that holds "
+        f"it (median; 99 % within {live['latency_p99_ms']:.0f} ms)"
+    )
+
+
+def _words(metric: str, verdict: dict[str, Any]) -> tuple[str, str, str]:
+    value = "–" if verdict["value"] is None else f"{verdict['value']:.3g}"
+    return _METRICS.get(metric, metric.replace("_", " ")), value, str(verdict["judgement"])
+
+
+def slice_from_files(scan: Scan) -> tuple[NDArray[np.float32] | None, str]:
+    """The slice that the live path would have shown, made from latches and files of frames.
+
+    Returns
+    -------
+    array or None, str
+        None where flats, darks or projections are lacking; and what it is.
+    """
+    from voltomo.live.gap_filler import fill
+    from voltomo.live.live_slice import LiveSlice
+    from voltomo.live.run_follower import FileOpened
+    from voltomo.model.trigger_source import TriggerChunk
+
+    record = scan.record
+    try:
+        live = LiveSlice(record.uid, record.spec)
+    except ValueError:
+        # A tilted axis, say: one row of the detector makes no slice.
+        return None, ""
+    latches = record.latches
+    gaps = np.flatnonzero(np.diff(latches.index) != 1) + 1
+    for part in np.split(np.arange(latches.index.size), gaps):
+        if part.size:
+            first = int(latches.index[part[0]])
+            angles, times = latches.angle_deg[part].tolist(), latches.time_s[part].tolist()
+            live.latch(TriggerChunk(first, angles, times))
+    files = [FileOpened(source.block, source.path) for source in record.sources]
+    fill(live, files, record.spec.triggers)
+    live.finish()
+    state = live.state()
+    if state.frames == 0:
+        return None, ""
+    return (
+        state.image,
+        f"Slice at detector row {state.row}, from {state.frames} views in the files",
+    )

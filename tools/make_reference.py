@@ -1,0 +1,221 @@
+"""Make the tables of the reference from the program itself, so that they cannot go stale.
+
+Run it by hand when a command, an option or a setting has changed; a test says so::
+
+    .venv/bin/python -m tools.make_reference
+
+A page holds a table between ``<!-- table NAME -->`` and ``<!-- end -->``; what lies between is
+replaced.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from typer.core import TyperArgument
+
+PAGES = Path(__file__).resolve().parents[1] / "docs"
+_TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_UNITS = (
+    ("_per_cm2_s", "1/(cm² s)"), ("_um", "µm"), ("_mm", "mm"), ("_deg", "°"), ("_keV", "keV"),
+    ("_Gy", "Gy"), ("_mA", "mA"), ("_ms", "ms"), ("_s", "s"), ("_h", "h"), ("_pixels", "pixels"),
+    ("_columns", ""), ("_counts", "counts"), ("counts", "counts"), ("read_noise", "counts"),
+    ("_pixels_per_minute", "pixels/min"),
+)  # fmt: skip
+_KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "file"}
+_BOUNDS = (("gt", ">"), ("ge", "≥"), ("lt", "<"), ("le", "≤"))
+
+
+def descriptions(model: type[BaseModel]) -> dict[str, str]:
+    """What a model's docstring says of each parameter."""
+    found: dict[str, str] = {}
+    names: list[str] = []
+    text = (inspect.getdoc(model) or "").partition("Parameters\n----------\n")[2]
+    for line in text.splitlines():
+        if line and not line.startswith(" "):
+            names = [name.strip() for name in line.partition(" : ")[0].split(",")]
+            found |= dict.fromkeys(names, "")
+        elif line.strip():
+            found |= {name: f"{found[name]} {line.strip()}".strip() for name in names}
+    return {name: said.replace("``", "`") for name, said in found.items()}
+
+
+def unit(name: str) -> str:
+    """The unit that a setting's name ends with."""
+    ends = sorted((end for end, _ in _UNITS if name.endswith(end)), key=len)
+    return dict(_UNITS)[ends[-1]] if ends else ""
+
+
+def kind(field: FieldInfo) -> str:
+    """What a setting may be, in words."""
+    bounds = [
+        f"{sign} {getattr(limit, name):g}"
+        for limit in field.metadata
+        for name, sign in _BOUNDS
+        if isinstance(limit, annotated_types.BaseMetadata) and hasattr(limit, name)
+    ]
+    return ", ".join([_kind(field.annotation), *bounds])
+
+
+def _kind(annotation: Any) -> str:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{choice}`" for choice in inner)
+    if origin in (Union, types.UnionType):
+        return " or ".join("none" if part is type(None) else _kind(part) for part in inner)
+    if origin in (list, tuple):
+        return "list"
+    if origin is not None and hasattr(annotation, "__metadata__"):
+        return _kind(inner[0])
+    if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return "group"
+    return _KINDS[annotation]
+
+
+def default(field: FieldInfo) -> str:
+    """A setting's default."""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel) or value in ([], {}, ()):
+        return "empty"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return "none" if value is None else f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+def table(rows: Iterable[Iterable[str]], *heads: str) -> str:
+    """A Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
+    )
+
+
+def settings(model: type[BaseModel], *left_out: str) -> str:
+    """Keys of a model."""
+    said = descriptions(model)
+    return table(
+        (
+            (f"`{name}`", kind(field), unit(name), default(field), said[name])
+            for name, field in model.model_fields.items()
+            if name not in left_out
+        ),
+        "key", "what", "unit", "default", "meaning",
+    )  # fmt: skip
+
+
+def fields(model: type[BaseModel]) -> str:
+    """Fields of something that voltomo writes."""
+    said = descriptions(model)
+    rows = ((f"`{n}`", kind(f), unit(n), said.get(n, "")) for n, f in model.model_fields.items())
+    return table(rows, "field", "what", "unit", "meaning")
+
+
+def commands() -> str:
+    """Every command with its arguments and options, as its own help has them."""
+    from voltomo.cli.main import app
+
+    # typer carries a click of its own, which has no types to speak of.
+    group: Any = typer.main.get_command(app)
+    text = ""
+    for name, command in _named_commands("", group):
+        arguments = [_shown_name(p) for p in command.params if isinstance(p, TyperArgument)]
+        line = " ".join(["voltomo", name, "[OPTIONS]", *arguments])
+        text += f"## voltomo {name}\n\n{command.help}\n\n```console\n$ {line}\n```\n\n"
+        if command.params:
+            text += table(map(_option, command.params), "", "default", "meaning") + "\n"
+    return text.rstrip() + "\n"
+
+
+def _named_commands(before: str, group: Any) -> Iterator[tuple[str, Any]]:
+    """Commands with their whole names, those of groups included."""
+    for name, command in group.commands.items():
+        if getattr(command, "commands", None):
+            yield from _named_commands(f"{before}{name} ", command)
+        else:
+            yield f"{before}{name}", command
+
+
+def _shown_name(argument: Any) -> str:
+    name = str(argument.name).upper()
+    return name if argument.required else f"[{name}]"
+
+
+def _option(parameter: Any) -> tuple[str, str, str]:
+    names = ", ".join(f"`{name}`" for name in parameter.opts)
+    if isinstance(parameter, TyperArgument):
+        names = f"`{str(parameter.name).upper()}`"
+    value = parameter.default
+    shown = {None: "none", False: "off"}.get(value, f"`{value}`")
+    return names, "required" if parameter.required else shown, str(parameter.help or "")
+
+
+def materials() -> str:
+    """Materials that the dose of a sample can be counted in."""
+    from voltomo.dose.materials import material, material_names
+
+    known = (material(name) for name in material_names())
+    return table(
+        ((f"`{m.name}`", m.formula, f"{m.density_g_cm3:g}") for m in known),
+        "name", "composition", "density in g/cm³",
+    )  # fmt: skip
+
+
+def tables() -> dict[str, Callable[[], str]]:
+    """What makes each table, by its name."""
+    from voltomo.dose.guard_settings import GuardSettings
+    from voltomo.live.settings import LiveSettings
+    from voltomo.model.sample import Sample
+    from voltomo.profiles.beamline_file import BeamlineFile
+    from voltomo.profiles.scan_file import ScanFile
+    from voltomo.records.summary import LiveSummary, ScanSummary
+    from voltomo.twin.camera_settings import CameraSettings
+    from voltomo.twin.settings import TwinSettings
+
+    camera = ("rows", "columns", "pixel_um", "axis_column", "energy_keV")
+    return {
+        "commands": commands,
+        "beamline": lambda: settings(BeamlineFile),
+        "sample": lambda: settings(Sample),
+        "materials": materials,
+        "guard": lambda: settings(GuardSettings, "prefix", "samples", "energy_keV", "source"),
+        "live": lambda: settings(LiveSettings, "prefix"),
+        "twin": lambda: settings(TwinSettings, "prefix", "energy_keV"),
+        "camera": lambda: settings(CameraSettings, *camera),
+        "scan": lambda: settings(ScanFile),
+        "summary": lambda: fields(ScanSummary),
+        "live-summary": lambda: fields(LiveSummary),
+    }
+
+
+def renewed(text: str) -> str:
+    """A page with its tables made anew.
+
+    Raises
+    ------
+    KeyError
+        It asks for a table that nobody makes.
+    """
+    made = tables()
+    return _TABLE.sub(lambda found: f"{found[1]}\n{made[found['name']]()}\n{found[3]}", text)
+
+
+def main() -> None:
+    """Renew all pages."""
+    for page in sorted(PAGES.glob("**/*.md")):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(renewed(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
