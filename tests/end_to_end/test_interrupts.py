@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.virtual_beamline import CLOSED_WITHIN_S, VirtualBeamline, refusal, scan_file, stored
+from voltomo.model.names import run_name
 from voltomo.records.scan import Scan
 
 pytestmark = [pytest.mark.twin, pytest.mark.slow]
@@ -40,7 +41,7 @@ def assert_ended_in_order(beamline: VirtualBeamline, told_s: float, by: str) -> 
     sweep = scan.table.of_blocks([scan.block_numbers["sweep_0"]])
     lit = int(np.count_nonzero(sweep.valid))
     assert VIEWS - 5 <= lit < 100
-    nexus = beamline.folder.exports / f"{scan.record.uid[:8]}.nxs"
+    nexus = beamline.folder.exports / f"{run_name(scan.record.uid)}.nxs"
     assert np.count_nonzero(stored(nexus, "entry/instrument/detector/image_key") == 0) == lit
     return scan
 

@@ -16,6 +16,7 @@ import yaml
 
 from tests.virtual_beamline import VirtualBeamline, beamline_file
 from voltomo.cli.processes import ProcessIdentity
+from voltomo.model.names import run_name
 from voltomo.records.run_entries import last_scan
 from voltomo.records.scan import read_scan
 from voltomo.runtime.locks import FileLock
@@ -102,13 +103,15 @@ def shell(beamline: VirtualBeamline, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def last_run(folder: RunFolder) -> Any:
-    return read_scan(folder, last_scan(folder.run_log) or "").record
+    uid = last_scan(folder.run_log)
+    assert uid is not None
+    return read_scan(folder, uid).record
 
 
 def test_it_says_what_is_there(beamline: VirtualBeamline, shell: Shell) -> None:
     assert f"beamline 'virtual' in {beamline.folder.root}" in shell.banner
     assert f"http://127.0.0.1:{beamline.supervisor.addresses.page}/" in shell.banner
-    assert "RE(tomography(beamline, spec(projections=200), md=metadata))" in shell.banner
+    assert "RE(tomography(beamline, spec(projections=200)))" in shell.banner
     assert "samples: 'demo cell', 'poor cell'" in shell.banner
     assert "exit ends the session, the beamline stays." in shell.banner
     assert "Traceback" not in shell.banner
@@ -118,10 +121,10 @@ def test_a_scan_gives_its_uid(beamline: VirtualBeamline, shell: Shell) -> None:
     said = shell.type(f"RE(tomography(beamline, {SHORT}, md=metadata))")
     found = re.search(rf"Out\[\d+\]: \('({UUID})',\)", said)
     assert found, said
-    uid = found[1]
-    assert f"scan {uid[:8]} of 'demo cell': 76 triggers" in said
-    assert f"run {uid[:8]}: success; its files: voltomo export {uid[:8]}" in said
-    scan = read_scan(beamline.folder, uid)
+    name = run_name(found[1])
+    assert f"scan {name} of 'demo cell': 76 triggers" in said
+    assert f"run {name}: success; its files: voltomo export {name}" in said
+    scan = read_scan(beamline.folder, found[1])
     assert (scan.record.outcome, scan.record.source) == ("success", "twin")
     assert scan.table.missing.size == 0
 

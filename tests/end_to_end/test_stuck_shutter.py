@@ -11,6 +11,7 @@ import pytest
 from tests.virtual_beamline import VirtualBeamline, command, refused, scan_file, stored
 from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
 from voltomo.dose.materials import material
+from voltomo.model.names import run_name
 from voltomo.runtime.append_log import Entry, read_log
 from voltomo.twin.truth import fluence
 from voltomo.twin.world import Fault
@@ -48,7 +49,7 @@ def test_a_shutter_stuck_closed_ends_the_scan_without_a_flat(beamline: VirtualBe
     kinds = np.array([block.kind for block in scan.record.blocks])[scan.table.block]
     assert np.count_nonzero(scan.table.valid[kinds == "darks"]) == 10
     assert not np.any(scan.table.valid[np.isin(kinds, ["flats", "sweep"])])
-    nexus = beamline.folder.exports / f"{scan.record.uid[:8]}.nxs"
+    nexus = beamline.folder.exports / f"{run_name(scan.record.uid)}.nxs"
     keys = stored(nexus, "entry/instrument/detector/image_key")
     assert np.count_nonzero(keys == 2) == 10
     assert not np.any(np.isin(keys, [0, 1]))
@@ -89,7 +90,8 @@ def test_a_shutter_stuck_open_raises_the_alarm_and_goes_on_being_counted(
     said = refused("scan", beamline.written(SCAN), *where)
     assert said.startswith("shutter: expected Closed, saw Fault; no lease is held")
     said = refused("guard", "reset", "--reason", "hoping for the best", *where)
-    assert "not reset: the shutter is not read closed; close it by hand first" in said
+    assert said.startswith("the guard stays latched: the shutter was told to close and is still ")
+    assert said.endswith("not reset: the shutter is not read closed; close it by hand first")
     assert of_kind(entries(beamline, known), "reserve")[-1]["reserved_Gy"] > reserved
 
     world.heal()
