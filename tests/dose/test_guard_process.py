@@ -125,7 +125,8 @@ GARBAGE: dict[str, str | list[int]] = {
 
 def test_garbage_disturbs_neither_guard_nor_lease(bench: GuardBench, client: Remote) -> None:
     other = bench.remote()
-    lease = client.take()
+    # Long enough for all of it on a slow machine.
+    lease = client.take(seconds=300.0)
     bench.wait_open()
     for name, garbage in GARBAGE.items():
         for wait in (True, False, True):
