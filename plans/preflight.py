@@ -9,6 +9,7 @@ from typing import Any
 
 from bluesky import Msg
 from bluesky import plan_stubs as bps
+
 from voltomo.model.arming import BeamNeed, CameraSetup
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.plans.arithmetic import (
@@ -75,6 +76,17 @@ def demand_devices(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
         waited_s += _POLL_S
 
 
+def demand_whole_detector(spec: ScanSpec) -> None:
+    """Refuse a region of interest: no device sets one, so that the frames would be others."""
+    region = spec.geometry.region
+    if region is not None:
+        raise ScanRefused(
+            "camera: expected the whole detector to be read, saw a region of interest asked for "
+            f"(rows {region.first_row} to {region.last_row}, columns {region.first_column} to "
+            f"{region.last_column}); no beam was used; leave region out of the geometry"
+        )
+
+
 def demand_closed(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
     """Refuse to go on unless the shutter says that it is closed."""
     state = yield from bps.rd(beamline.shutter.state)
@@ -86,6 +98,7 @@ def demand_closed(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
 
 
 def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, Facts]:
+    demand_whole_detector(spec)
     yield from demand_devices(beamline)
     yield from demand_closed(beamline)
     travel_s = float((yield from bps.rd(beamline.shutter.travel_s)))
@@ -103,10 +116,9 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
         scan_bytes(spec),
     )
     geometry = spec.geometry
-    region = geometry.region
-    rows = geometry.rows if region is None else region.last_row - region.first_row
-    columns = geometry.columns if region is None else region.last_column - region.first_column
-    setup = CameraSetup(rows, columns, spec.exposure_s, spec.period_s, spec.triggers)
+    setup = CameraSetup(
+        geometry.rows, geometry.columns, spec.exposure_s, spec.period_s, spec.triggers
+    )
     need = BeamNeed(spec.sample, facts.beam_s)
     # One after the other: a refusal leaves no other device at work.
     for device, what, patience_s in (

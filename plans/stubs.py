@@ -7,6 +7,7 @@ from typing import Any
 
 from bluesky import Msg
 from bluesky import plan_stubs as bps
+
 from voltomo.dose.lease import LeaseRequest
 from voltomo.model.arming import FrameBlock, TriggerTrain
 from voltomo.model.names import run_name

@@ -12,6 +12,7 @@ from bluesky import Msg
 from bluesky import plan_stubs as bps
 from bluesky import preprocessors as bpp
 from bluesky.utils import FailedPause
+
 from voltomo.model.camera_clock import track_clock
 from voltomo.model.frame_table import Triggers
 from voltomo.model.scan_spec import Block, ScanSpec

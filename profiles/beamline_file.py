@@ -194,7 +194,5 @@ def running_beamline(folder: RunFolder) -> BeamlineFile:
         Nothing was started there.
     """
     if not folder.beamline_file.exists():
-        raise FileNotFoundError(
-            f"no services have been started in {folder.root}; start them with 'voltomo up'"
-        )
+        raise FileNotFoundError(f"no services run in {folder.root}; start them with 'voltomo up'")
     return BeamlineFile.model_validate_json(folder.beamline_file.read_text())

@@ -6,6 +6,8 @@ of another folder, with another sample in the beam.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Generator
 from contextlib import ExitStack
 from typing import Any
@@ -16,11 +18,37 @@ from voltomo.runtime.locks import holder
 from voltomo.runtime.ports import hold_ports
 from voltomo.runtime.run_folder import RunFolder
 
-__all__ = ["RunIdentity", "WrongRun"]
+__all__ = ["ImportedTooEarly", "RunIdentity", "WrongRun", "look_there_alone"]
+
+_CLIENTS = ("EPICS_CA_", "EPICS_PVA_")
 
 
 class WrongRun(SentenceError):
     """The run that was meant has ended, or another one answers in its place."""
+
+
+class ImportedTooEarly(SentenceError):
+    """A client library has read its environment before the session could set it."""
+
+
+def look_there_alone(environment: dict[str, str]) -> None:
+    """Let this process's EPICS clients ask these addresses, and nobody that the caller knew.
+
+    Raises
+    ------
+    ImportedTooEarly
+        They have read other ones already.
+    """
+    before = {key: value for key, value in os.environ.items() if key.startswith(_CLIENTS)}
+    loaded = {"epics", "aioca", "p4p"} & set(sys.modules)
+    if loaded and before != environment:
+        raise ImportedTooEarly(
+            f"{', '.join(sorted(loaded))} was imported before the session was opened, with other "
+            "addresses; nothing was moved or opened; start a new Python and open the session first"
+        )
+    for key in before:
+        del os.environ[key]
+    os.environ.update(environment)
 
 
 class RunIdentity:

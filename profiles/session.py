@@ -7,19 +7,16 @@ any import of ophyd devices, and a process can have one session only.
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from voltomo.dose.lease import Settlement
-from voltomo.model.sentence import SentenceError
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.interrupts import Interrupts
-from voltomo.profiles.run_identity import RunIdentity
+from voltomo.profiles.run_identity import RunIdentity, look_there_alone
 from voltomo.runtime.addresses import Addresses
 from voltomo.runtime.locks import FileLock
 from voltomo.runtime.run_folder import RunFolder
@@ -33,11 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SHUT_S = 1.0
-_CLIENTS = ("EPICS_CA_", "EPICS_PVA_")
-
-
-class ImportedTooEarly(SentenceError):
-    """A client library has read its environment before the session could set it."""
 
 
 @dataclass
@@ -141,7 +133,7 @@ def open_session(
         EPICS was imported already, with other settings.
     """
     addresses = folder.addresses()
-    _look_there_alone(addresses.client_environment())
+    look_there_alone(addresses.client_environment())
     identity = RunIdentity(folder, addresses)
     resources = ExitStack()
     try:
@@ -155,26 +147,6 @@ def open_session(
         resources.close()
         raise
     return session
-
-
-def _look_there_alone(environment: dict[str, str]) -> None:
-    """Let this process's EPICS clients ask these addresses, and nobody that the caller knew.
-
-    Raises
-    ------
-    ImportedTooEarly
-        They have read other ones already.
-    """
-    before = {key: value for key, value in os.environ.items() if key.startswith(_CLIENTS)}
-    loaded = {"epics", "aioca", "p4p"} & set(sys.modules)
-    if loaded and before != environment:
-        raise ImportedTooEarly(
-            f"{', '.join(sorted(loaded))} was imported before the session was opened, with other "
-            "addresses; nothing was moved or opened; start a new Python and open the session first"
-        )
-    for key in before:
-        del os.environ[key]
-    os.environ.update(environment)
 
 
 def _connect(

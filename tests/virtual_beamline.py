@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,13 @@ def refusal(process: subprocess.Popen[str], patience_s: float = 60) -> str:
 
 def refused(*words: str | Path, **options: Any) -> str:
     """The sentence with which the command line refuses."""
-    return refusal(command(*words, **({"stderr": subprocess.PIPE} | options)))
+    return refusal(command(*words, stderr=subprocess.PIPE, **options))
+
+
+def all_refused(*commands: Sequence[str | Path], **options: Any) -> list[str]:
+    """The sentences with which commands refuse that run at the same time."""
+    started = [command(*words, stderr=subprocess.PIPE, **options) for words in commands]
+    return [refusal(process) for process in started]
 
 
 def beamline_file() -> BeamlineFile:

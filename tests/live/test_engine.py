@@ -13,6 +13,7 @@ from synthetic_scan import SyntheticScan, make_spec
 from voltomo.live.callback import LiveReconstruction
 from voltomo.live.engine import Engine, Progress
 from voltomo.live.live_slice import SliceState
+from voltomo.live.observer import latencies_s
 from voltomo.live.settings import LiveSettings
 from voltomo.runtime.append_log import AppendLog, read_log
 
@@ -29,15 +30,20 @@ class Watched:
 
     def __init__(self, log: Path, settings: LiveSettings) -> None:
         self.slices: list[tuple[str, SliceState]] = []
+        self.published_s: list[float] = []
         self.progress: list[Progress] = []
         self.engine = Engine(
             settings,
             log,
-            lambda uid, state: self.slices.append((uid, state)),
+            self._take,
             self.progress.append,
         )
         self._thread = threading.Thread(target=self.engine.run)
         self._thread.start()
+
+    def _take(self, uid: str, state: SliceState) -> None:
+        self.slices.append((uid, state))
+        self.published_s.append(time.monotonic())
 
     def until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE_S
@@ -223,6 +229,47 @@ def test_a_full_queue_loses_nothing_in_the_end(tmp_path, scan, whole) -> None:
     engine.stop()
     thread.join()
     same(slices[-1].image, whole)
+    assert slices[-1].complete
+    assert not any(state.complete for state in slices[:-1])
+
+
+def test_views_that_found_no_room_are_counted_from_scan_to_scan(tmp_path, scan) -> None:
+    progress: list[Progress] = []
+    busy, free = threading.Event(), threading.Event()
+
+    def look(said: Progress) -> None:
+        progress.append(said)
+        if busy.is_set():
+            free.wait(PATIENCE_S)
+
+    engine = Engine(LiveSettings(queue_frames=8), tmp_path / "run.log", lambda *_: None, look)
+    for index in range(20):
+        engine.offer(scan.streamed(index))
+    engine.begin(scan.uid, scan.spec)
+    thread = threading.Thread(target=engine.run)
+    thread.start()
+
+    def until(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline, progress[-1:]
+            time.sleep(0.01)
+
+    # Those of before are none of this scan's.
+    until(lambda: bool(progress) and progress[-1].state == "Live")
+    assert (progress[-1].views_dropped, progress[-1].views_waiting) == (0, 0)
+    # While the engine is busy with something, more come than it has room for.
+    busy.set()
+    told = len(progress)
+    until(lambda: len(progress) > told)
+    for index in range(20):
+        engine.offer(scan.streamed(index))
+    busy.clear()
+    free.set()
+    until(lambda: progress[-1].views_dropped > 0)
+    assert progress[-1].views_dropped == 12
+    engine.stop()
+    thread.join()
 
 
 def test_the_height_moves_after_the_end(tmp_path, scan, whole) -> None:
@@ -275,14 +322,81 @@ def test_of_a_long_log_only_the_last_scan_is_shown(tmp_path, whole, scan) -> Non
         assert {uid for uid, _ in live.slices} == {scan.uid}
 
 
-def test_a_scan_that_cannot_be_shown_does_not_end_the_engine(tmp_path, scan, caplog) -> None:
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"axis_column": 900.0}, "must lie on the detector row"), ({"tilt_deg": 30.0}, "tilt 0")],
+)
+def test_a_scan_that_cannot_be_shown_says_why_and_does_not_end_the_engine(
+    tmp_path, scan, caplog, changes, words
+) -> None:
     log = tmp_path / "run.log"
-    geometry = scan.spec.geometry.model_copy(update={"axis_column": 900.0})
+    geometry = scan.spec.geometry.model_copy(update=changes)
     with watched(log) as live:
         live.engine.begin("odd", scan.spec.model_copy(update={"geometry": geometry}))
-        live.until(lambda: "the scan odd has no live slice" in caplog.text)
+        live.until(lambda: live.state() == "No slice")
+        assert "the scan odd has no live slice" in caplog.text
+        said = live.progress[-1]
+        assert said.scan_uid == "odd"
+        assert words in said.reason
+        assert list(said.verdicts) == []
+        stream(scan, live, range(20), set())
+        time.sleep(0.1)
+        assert live.slices == []
         live.engine.begin(scan.uid, scan.spec)
         live.until(lambda: live.state() == "Live")
+        assert live.progress[-1].reason == ""
+
+
+def test_the_row_in_use_is_told(tmp_path, scan) -> None:
+    log = tmp_path / "run.log"
+    with AppendLog(log) as writer:
+        scan.log_all(writer)
+    with watched(log, height_row=99) as live:
+        live.done()
+        assert live.progress[-1].row == 3
+        live.engine.move_to(1)
+        live.until(lambda: live.progress[-1].row == 1)
+
+
+def test_latency_runs_from_the_end_of_the_exposure_on_this_clock(tmp_path, scan) -> None:
+    """Edges happen now; their news take 20 ms, once; the frames come 200 ms after them."""
+    log = tmp_path / "run.log"
+    with watched(log) as live:
+        live.engine.begin(scan.uid, scan.spec)
+        live.until(lambda: live.state() == "Live")
+        # This clock minus the trigger hardware's, which the worker does not know.
+        ahead_s = time.monotonic() - float(scan.edge_s[0])
+        posted = 0
+        for index in range(60):
+            while time.monotonic() - ahead_s < scan.edge_s[index] + 0.2:
+                time.sleep(0.001)
+                known = int(np.searchsorted(scan.edge_s, time.monotonic() - ahead_s - 0.02))
+                if known > posted:
+                    live.engine.latch(scan.chunk(max(0, known - 60), known))
+                    posted = known
+            live.engine.offer(scan.streamed(index))
+        live.until(lambda: bool(live.slices) and live.slices[-1][1].frames == 60 - 17)
+        live.until(lambda: live.progress[-1].frames_streamed == 60)
+    receipts = [
+        (float(state.last_trigger), at)
+        for (_, state), at in zip(live.slices, live.published_s, strict=True)
+    ]
+    index = np.arange(17, 60)
+    ends_s = scan.edge_s[index] + scan.spec.exposure_s + ahead_s
+    true_ms = 1e3 * np.median(latencies_s(np.array(receipts), index, ends_s))
+    told = live.progress[-1]
+    # Too short by what the news take at best.
+    assert true_ms - 60 < told.latency_p50_ms < true_ms - 15
+    assert told.latency_p99_ms >= told.latency_p50_ms
+
+
+def test_without_news_of_triggers_there_is_no_latency(tmp_path, scan) -> None:
+    log = tmp_path / "run.log"
+    with AppendLog(log) as writer:
+        scan.log_all(writer)
+    with watched(log) as live:
+        live.done()
+        assert np.isnan(live.progress[-1].latency_p50_ms)
 
 
 def test_a_damaged_log_is_reported_and_the_stream_goes_on(tmp_path, scan, caplog) -> None:

@@ -3,12 +3,13 @@
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voltomo.devices.trigger_box import TriggerBox
 from voltomo.devices.trigger_chunks import ChunkJoiner, merge
-from voltomo.model.trigger_source import TriggerChunk, TriggerSource
+from voltomo.model.trigger_source import TriggerChunk, TriggerSource, pack, unpack
 
 
 def chunk(first: int, last: int) -> TriggerChunk:
@@ -42,3 +43,24 @@ def test_the_trigger_box_is_one() -> None:
 def as_source(box: TriggerBox) -> TriggerSource:
     """The type checker holds the box against the word here."""
     return box
+
+
+@given(st.integers(0, 10**6), st.integers(0, 200))
+def test_a_chunk_comes_back_from_its_waveform(first: int, count: int) -> None:
+    angles, times = [k / 2 for k in range(count)], [k / 40 for k in range(count)]
+    waveform = pack(TriggerChunk(first, angles, times))
+    # The layout is the beamline's, not only ours: first, number, all angles, all times.
+    assert waveform.tolist() == [first, count, *angles, *times]
+    found = unpack(waveform)
+    assert (found.first, found.last) == (first, first + count)
+    assert (list(found.angle_deg), list(found.time_s)) == (angles, times)
+
+
+def test_an_empty_waveform_holds_nothing() -> None:
+    assert unpack([]).last == 0
+    assert unpack([0.0, 0.0]).time_s == ()
+
+
+def test_a_waveform_that_is_too_short_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs 12 numbers, saw 5"):
+        unpack([0, 5, 1, 2, 3])

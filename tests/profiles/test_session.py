@@ -86,7 +86,7 @@ def test_a_client_that_was_loaded_before_would_look_elsewhere(tmp_path: Path) ->
     RunFolder(tmp_path).write_addresses(Addresses(channel_access={"motion": 21000}))
     said = opened(tmp_path, before="import p4p")
     assert "p4p was imported before the session was opened" in said
-    assert said.startswith("voltomo.profiles.session.ImportedTooEarly")
+    assert said.startswith("voltomo.profiles.run_identity.ImportedTooEarly")
 
 
 def test_a_run_whose_supervisor_has_died_is_over(tmp_path: Path) -> None:

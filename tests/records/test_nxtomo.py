@@ -187,3 +187,13 @@ def test_file_of_a_killed_writer_is_exported(folder, tmp_path):
     copied = contents(tmp_path / "whole.nxs")
     assert np.array_equal(contents(linked)["data/data"], copied["data/data"])
     assert validator_errors(linked) == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [("twin", None), ("replay", None), ("beamline", "Synchrotron X-ray Source")],
+)
+def test_a_virtual_source_is_called_no_synchrotron(folder, tmp_path, source, kind):
+    path = exported(SyntheticRun(folder, source=source).write(), tmp_path / "scan.nxs")
+    assert validator_errors(path) == 0
+    assert contents(path).get("instrument/source/type") == kind

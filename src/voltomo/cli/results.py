@@ -50,8 +50,8 @@ def result_of(job: Job, uid: str, output: Path, *, dropped_on_purpose: int | Non
         wasted_fraction=scan.dose.wasted_fraction,
         nxtomo=exported.name,
         live=LiveSummary(
-            frames_in=int(live.get("frames_in", 0)),
-            frames_processed=int(live.get("frames_processed", 0)),
+            frames_in=int(live.get("frames_in") or 0),
+            frames_processed=int(live.get("frames_processed") or 0),
             latency_p50_ms=live.get("latency_p50_ms"),
             latency_p99_ms=live.get("latency_p99_ms"),
         ),

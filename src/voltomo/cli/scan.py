@@ -167,12 +167,11 @@ def _sentence(failed: BaseException) -> str:
     """The innermost cause of a failed status, which names device, expected and seen."""
     from bluesky.utils import FailedStatus
 
+    from voltomo.plans.words import root_of
+
     if isinstance(failed, SentenceError):
         return str(failed)
-    cause: BaseException = failed
-    if isinstance(failed, FailedStatus):
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
+    cause = root_of(failed) if isinstance(failed, FailedStatus) else failed
     if isinstance(cause, SentenceError):
         return str(cause)
     log.error("the scan failed by a mistake of the program", exc_info=failed)
@@ -187,22 +186,22 @@ def keep_live_result(session: Session, done: ScanDone, patience_s: float = _LIVE
 
     live = session.live
     deadline = time.monotonic() + patience_s
-
-    def complete() -> bool:
-        there = live.state.connected and live.scan_uid.connected
-        return bool(there and live.scan_uid.get() == done.uid and live.state.get() == "Done")
-
     with SliceObserver(session.folder.addresses()) as observer:
         known = len(session.interrupts.taken)
-        while not complete():
+        while (state := live.state_of(done.uid)) not in ("Done", "No slice"):
             if time.monotonic() > deadline or len(session.interrupts.taken) > known:
                 say("the live slice was not waited for longer; the files hold all frames")
                 return
             time.sleep(0.1)
         verdicts = {name: v.model_dump() for name, v in live.verdicts(done.uid).items()}
-        latest = observer.wait_for(done.uid, 0, _SLICE_S)
+        latest = None
+        if state == "Done":
+            latest = observer.wait_for(done.uid, 0, _SLICE_S, complete=True)
+    reason = live.no_slice(done.uid)
+    if reason:
+        say(f"there is no live slice: {reason}")
     base = session.folder.exports / run_name(done.uid)
-    result = {"uid": done.uid, "verdicts": verdicts, **live.progress()}
+    result = {"uid": done.uid, "verdicts": verdicts, "reason": reason, **live.progress()}
     write_json(base.with_suffix(".live.json"), json.loads(json.dumps(result, default=float)))
     if latest is not None:
         np.savez(

@@ -70,7 +70,12 @@ def write_instrument(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5py.Gr
     field(instrument, "name", str(beamline.get("name", "unknown")))
     source = group(instrument, "source", "NXsource")
     field(source, "name", str(beamline.get("source_name", "unknown")))
-    field(source, "type", str(beamline.get("source_type", "Synchrotron X-ray Source")))
+    kind = beamline.get("source_type")
+    if kind is None and scan.record.source == "beamline":
+        kind = "Synchrotron X-ray Source"
+    if kind is not None:
+        # NeXus has no word for a virtual source, nor is one known of a recording that is replayed.
+        field(source, "type", str(kind))
     field(source, "probe", "x-ray")
     beam = group(instrument, "beam", "NXbeam")
     if start.get("energy_keV") is not None:
