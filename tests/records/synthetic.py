@@ -110,6 +110,8 @@ class SyntheticRun:
             "scan_spec": self.spec.model_dump(mode="json"), "sample": self.spec.sample,
             "source": self.source, "energy_keV": 25.0,
             "beamline": {"name": "virtual", "source_name": "voltomo virtual source"},
+            "sample_limits": {"material": "LFP", "dose_limit_Gy": 1e6, "beam_limit_s": 600.0,
+                              "dose_limit_source": "a test"},
         }  # fmt: skip
         if self.source == "replay":
             start["replay"] = {"file": "tooth.h5", "scale": 3.5}

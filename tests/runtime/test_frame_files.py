@@ -112,6 +112,16 @@ def test_a_file_whose_end_is_lost_keeps_nothing_waiting(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [path, clean]
 
 
+def test_a_closed_file_whose_end_is_lost_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with Hdf5Stream(path, 32, 48) as stream:
+        stream.append(*some(range(40)))
+    path.write_bytes(path.read_bytes()[:-2000])
+    for swmr in (True, False):
+        with pytest.raises(FrameFileUnreadable, match="its end is lost"):
+            FrameFile(path, swmr=swmr)
+
+
 def test_what_is_no_file_of_frames_is_named(tmp_path: Path) -> None:
     with pytest.raises(FrameFileUnreadable, match="there is no file"):
         FrameFile(tmp_path / "none.h5")

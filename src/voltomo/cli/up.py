@@ -93,9 +93,9 @@ def run_up(beamline: str, run_folder: Path | None, first_port: int | None) -> No
 def _say_doses(folder: RunFolder, file: BeamlineFile) -> None:
     """What the exposure log knows of each sample before the first scan of this run."""
     from voltomo.dose.ledger import LedgerProjection
-    from voltomo.runtime.append_log import read_log
+    from voltomo.runtime.append_log import LogReader
 
-    known = LedgerProjection().fold(read_log(folder.exposure_log))
+    known = LedgerProjection().fold(LogReader(folder.exposure_log).entries())
     say(f"doses are kept in {folder.exposure_log}")
     for sample in file.samples:
         account = known.get(sample.name)

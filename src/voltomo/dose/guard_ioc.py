@@ -17,7 +17,7 @@ from voltomo.dose.guard_shell import GuardShell
 from voltomo.dose.ledger import Ledger
 from voltomo.dose.materials import material
 from voltomo.model.pv_names import PvNames
-from voltomo.runtime.append_log import AppendLog, LogDamaged, LogInUse, read_log
+from voltomo.runtime.append_log import AppendLog, LogDamaged, LogInUse, LogReader
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent, stop_on_signals
 
@@ -36,7 +36,7 @@ def _make_shell(folder: RunFolder, pvs: PvNames) -> GuardShell:
     settings = read_guard_settings(folder.settings)
     exposure_log = AppendLog(folder.exposure_log)
     ledger, last_entry_s = Ledger(), None
-    for entry in read_log(folder.exposure_log):
+    for entry in LogReader(folder.exposure_log).entries():
         ledger.add(entry.kind, entry.data)
         last_entry_s = entry.utc_s
     core = GuardCore(settings, _dose_per_fluence_Gy_cm2, ledger)

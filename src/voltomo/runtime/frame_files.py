@@ -23,6 +23,21 @@ class FrameFileUnreadable(SentenceError):
     """A file of frames is missing, is no HDF5 file, or lacks a dataset."""
 
 
+def _closed(path: Path) -> h5py.File | None:
+    """A file that was closed in order; None for one that is written, or whose writer died.
+
+    Read as if it were written, one whose end is lost would be read again and again, for ever.
+    """
+    try:
+        return h5py.File(path, "r")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if "truncated" in str(error):
+            raise
+        return None
+
+
 class FrameFile:
     """A file of frames, open for reading.
 
@@ -33,6 +48,9 @@ class FrameFile:
     swmr : bool
         Follow a file that is still written (or whose writer died); a closed file can be read
         either way.
+    rescue : bool
+        Read a file without its end as far as that goes. It may hang, for ever: in a process of
+        its own only (`voltomo.runtime.salvage`).
 
     Raises
     ------
@@ -40,16 +58,19 @@ class FrameFile:
         With a sentence that says what is wrong.
     """
 
-    def __init__(self, path: Path, swmr: bool = True) -> None:
+    def __init__(self, path: Path, swmr: bool = True, *, rescue: bool = False) -> None:
         self.path = Path(path)
         try:
-            self._file = h5py.File(self.path, "r", swmr=swmr, libver="latest")
+            closed = _closed(self.path) if swmr and not rescue else None
+            self._file = closed or h5py.File(self.path, "r", swmr=swmr, libver="latest")
         except FileNotFoundError as error:
             raise FrameFileUnreadable(f"there is no file of frames {self.path}") from error
         except (OSError, ValueError) as error:
+            advice = "if its writer was killed, export the run: that copies what can be had"
+            if "truncated" in str(error):
+                advice = "its end is lost: restore it from a copy, or export what can be had"
             raise FrameFileUnreadable(
-                f"{self.path} cannot be read as a file of frames ({error}); if its writer was "
-                "killed, salvage it to a clean file"
+                f"{self.path} cannot be read as a file of frames ({error}); {advice}"
             ) from error
         try:
             self._frames = self._dataset(FRAMES, 3)

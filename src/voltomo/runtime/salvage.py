@@ -92,7 +92,7 @@ def _copy(path: Path, part: Path, at_most: int | None, stall_s: float) -> tuple[
 
 def _copy_here(path: Path, part: Path, at_most: int | None) -> None:
     """The copy itself, a line on standard output for each frame."""
-    with FrameFile(path) as source:
+    with FrameFile(path, rescue=True) as source:
         count, rows, columns = source.shape
         count = count if at_most is None else min(count, at_most)
         unique_id, time_s = source.unique_id, source.time_s
