@@ -24,6 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from voltomo.live.page_feed import Feed, gather_runs, gather_slices, gather_values
 from voltomo.live.settings import LiveSettings
 from voltomo.model.pv_names import PvNames
+from voltomo.runtime.heartbeat import Heartbeat
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent
 
@@ -44,7 +45,9 @@ def make_app(feed: Feed, prefix: str, pvs: PvNames, run_log: Path) -> Starlette:
         await gather_values(feed, prefix, pvs)
         slices = await gather_slices(feed, prefix)
         runs = asyncio.create_task(gather_runs(feed, run_log))
+        beating = asyncio.create_task(Heartbeat.of_process().keep_beating())
         yield
+        beating.cancel()
         runs.cancel()
         slices[1].close()
         slices[0].close()
