@@ -7,7 +7,7 @@ from typing import Any
 from ophyd import Device, FormattedComponent
 from ophyd.status import Status
 
-from voltomo.devices.background import in_background, put_and_confirm
+from voltomo.devices.background import Turns, demand_wanted, in_background, put_and_confirm
 from voltomo.devices.checked_motor import CheckedMotor
 from voltomo.devices.faults import fault
 from voltomo.devices.timeouts import ARMING_S
@@ -24,12 +24,17 @@ class RotationStage(CheckedMotor):
     def __init__(self, prefix: str = "", *, name: str, deadband: float = 0.01, **kwargs: object):
         super().__init__(prefix, name=name, deadband=deadband, **kwargs)
         self._velocity_before: float | None = None
+        self._turns = Turns()
 
     def prepare(self, sweep_velocity_deg_s: float | None) -> Status:
         """Set the speed of a sweep in deg/s, or restore the usual one with None."""
-        return in_background(
-            f"{self.name} velocity", lambda: self._set_velocity(sweep_velocity_deg_s), ARMING_S
-        )
+        give_up = self._turns.next()
+
+        def work() -> None:
+            demand_wanted(give_up, self.name)
+            self._set_velocity(sweep_velocity_deg_s)
+
+        return in_background(f"{self.name} velocity", lambda: self._turns.take(work), 2 * ARMING_S)
 
     def _set_velocity(self, velocity: float | None) -> None:
         if velocity is None:

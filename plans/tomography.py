@@ -12,6 +12,7 @@ from bluesky import Msg
 from bluesky import plan_stubs as bps
 from bluesky import preprocessors as bpp
 from bluesky.utils import FailedPause
+
 from voltomo.model.camera_clock import track_clock
 from voltomo.model.frame_table import Triggers
 from voltomo.model.scan_spec import Block, ScanSpec
@@ -59,7 +60,7 @@ def tomography(
     live : callable, optional
         Subscribed to the documents of this run.
     md : mapping, optional
-        Further entries of the start document.
+        Further entries of the start document; they win over the plan's own.
 
     Returns
     -------
@@ -94,6 +95,7 @@ def start_metadata(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts) -
         "detectors": [beamline.camera.name],
         "motors": [beamline.rotation.name],
         "num_points": spec.triggers,
+        "energy_keV": facts.energy_keV,
         "hints": {"dimensions": [(["trigger_angle_deg"], TRIGGERS)]},
         "preflight": facts.document(),
     }

@@ -56,7 +56,7 @@ class BeamlineFile(BaseModel):
     energy_keV : float
         Photon energy.
     flats_shift_mm : float
-        How far the sample leaves the beam sideways for flats.
+        How far the sample leaves the beam sideways for flats, to either side.
     samples : list of Sample
         Samples with their limits; a sample that is not listed gets no beam.
     guard : dict
@@ -145,6 +145,11 @@ class BeamlineFile(BaseModel):
             raise ValueError(
                 f"axis_column must lie on the detector, between 0 and {self.columns - 1}; got "
                 f"{self.axis_column:g}"
+            )
+        if self.flats_shift_mm == 0:
+            raise ValueError(
+                "flats_shift_mm must not be 0, or flats are taken with the sample in the beam; say "
+                "how far it has to move to leave the field, to either side"
             )
         names = [sample.name for sample in self.samples]
         twice = sorted({name for name in names if names.count(name) > 1})

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from voltomo.cli.supervisor import Supervisor
 from voltomo.cli.up import make_supervisor
+from voltomo.model.names import run_name
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
 from voltomo.profiles.scan_file import ScanFile
+from voltomo.records.run_entries import last_scan
 from voltomo.records.scan import Scan, read_scan
-from voltomo.records.scan_record import scan_uids
-from voltomo.runtime.append_log import read_log
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.world import World
 
@@ -58,7 +58,13 @@ def refusal(process: subprocess.Popen[str], patience_s: float = 60) -> str:
 
 def refused(*words: str | Path, **options: Any) -> str:
     """The sentence with which the command line refuses."""
-    return refusal(command(*words, **({"stderr": subprocess.PIPE} | options)))
+    return refusal(command(*words, stderr=subprocess.PIPE, **options))
+
+
+def all_refused(*commands: Sequence[str | Path], **options: Any) -> list[str]:
+    """The sentences with which commands refuse that run at the same time."""
+    started = [command(*words, stderr=subprocess.PIPE, **options) for words in commands]
+    return [refusal(process) for process in started]
 
 
 def beamline_file() -> BeamlineFile:
@@ -124,11 +130,13 @@ class VirtualBeamline:
 
     def last_scan(self) -> Scan:
         """The last run with its frames."""
-        return read_scan(self.folder, scan_uids(read_log(self.folder.run_log))[-1])
+        uid = last_scan(self.folder.run_log)
+        assert uid is not None, "no scan was begun"
+        return read_scan(self.folder, uid)
 
     def live(self, scan: Scan) -> dict[str, Any]:
         """What the live path left of a scan."""
-        path = self.folder.exports / f"{scan.record.uid[:8]}.live.json"
+        path = self.folder.exports / f"{run_name(scan.record.uid)}.live.json"
         return json.loads(path.read_text())
 
     def closed_from(self, since_s: float, within_s: float = CLOSED_WITHIN_S) -> bool:

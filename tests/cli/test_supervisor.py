@@ -150,7 +150,7 @@ def test_whoever_stood_still_itself_calls_nobody_hung(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGSTOP)
         assert until(lambda: (kept.look(), kept.pid != pid)[1], 5)
     finally:
-        kept.end()
+        kept.stop()
         ports.release()
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,14 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.virtual_beamline import VirtualBeamline, command, refusal, refused, scan_file
+from tests.virtual_beamline import (
+    VirtualBeamline,
+    all_refused,
+    command,
+    refusal,
+    refused,
+    scan_file,
+)
 from voltomo.runtime.append_log import read_log
 from voltomo.runtime.locks import FileLock
 from voltomo.runtime.run_folder import RunFolder, write_json
@@ -37,42 +44,48 @@ def no_beam(beamline: VirtualBeamline) -> Iterator[None]:
     assert not {"reserve", "exposure", "foreign"} & set(later)
 
 
-def scan_of(tmp_path: Path, beamline: VirtualBeamline, text: str | None = None, **keys: Any) -> str:
-    """What ``voltomo scan`` says to a scan file with this text, or with these keys changed."""
-    path = tmp_path / "scan.yml"
-    path.write_text(text if text is not None else yaml.safe_dump(SCAN | keys, sort_keys=False))
-    return refused("scan", path, "--run-folder", beamline.folder.root).replace(f"{tmp_path}/", "")
+def written(path: Path, **keys: Any) -> Path:
+    """A scan file with these keys changed."""
+    path.write_text(yaml.safe_dump(SCAN | keys, sort_keys=False))
+    return path
 
 
 # ---- scan files
 
 
-@pytest.mark.parametrize(
-    ("keys", "sentence"),
-    [
-        ({"exposure": 1}, "exposure: is not known; did you mean 'exposure_s'?"),
-        ({"exposure_s": "38 ms"}, "must be a number, in s and without a unit; it says '38 ms'"),
-        ({"exposure_s": 0.05}, "exposure_s (0.05) must be shorter than period_s (0.036)"),
-        ({"projections": 2.5}, "projections: must be a whole number"),
-    ],
-    ids=["unknown key", "unit", "exposure", "type"],
-)
 def test_a_mistake_in_a_scan_file_is_shown_with_its_place(
-    beamline: VirtualBeamline, tmp_path: Path, keys: dict[str, Any], sentence: str
+    beamline: VirtualBeamline, tmp_path: Path
 ) -> None:
-    said = scan_of(tmp_path, beamline, **keys)
-    place, shown, caret, end = said.splitlines()
-    assert place.startswith("scan.yml:")
-    assert sentence in place
-    assert shown.strip().split(":")[0] in SCAN | keys
-    assert caret.strip() == "^"
-    assert end == "1 mistake(s); nothing was started"
+    mistakes: list[tuple[dict[str, Any], str]] = [
+        ({"exposure": 1}, "exposure: is not known; did you mean 'exposure_s'?"),
+        (
+            {"exposure_s": "38 ms"},
+            "exposure_s: must be a number, in s and without a unit; it says '38 ms'",
+        ),
+        (
+            {"exposure_s": 0.05},
+            "period_s: exposure_s (0.05) must be shorter than period_s (0.036), by the camera's "
+            "dead time",
+        ),
+        ({"projections": 2.5}, "projections: must be a whole number"),
+    ]
+    paths = [written(tmp_path / f"{at}.yml", **keys) for at, (keys, _) in enumerate(mistakes)]
+    said = all_refused(*(("scan", path, "--run-folder", beamline.folder.root) for path in paths))
+    for path, (_, expected), sentence in zip(paths, mistakes, said, strict=True):
+        place, shown, caret, end = sentence.splitlines()
+        assert place.startswith(f"{path}:")
+        assert place.endswith(f": {expected}")
+        assert shown.strip() in path.read_text().splitlines()
+        assert caret.strip() == "^"
+        assert end == "1 mistake(s); nothing was started"
 
 
 def test_a_sample_without_limits_gets_no_beam(beamline: VirtualBeamline, tmp_path: Path) -> None:
-    said = scan_of(tmp_path, beamline, sample="nobody")
-    assert said.startswith("sample 'nobody' is not known to the beamline 'virtual', which lists: ")
-    assert "nothing was started; add it to the beamline file with its limits" in said
+    path = written(tmp_path / "scan.yml", sample="nobody")
+    assert refused("scan", path, "--run-folder", beamline.folder.root) == (
+        "sample 'nobody' is not known to the beamline 'virtual', which lists: demo cell, poor "
+        "cell; nothing was started; add it to the beamline file with its limits, or name another"
+    )
 
 
 def _take_privileges() -> None:
@@ -84,50 +97,67 @@ def _take_privileges() -> None:
 
 @pytest.mark.parametrize("of", ["scan", "beamline"])
 def test_files_that_cannot_be_read(beamline: VirtualBeamline, tmp_path: Path, of: str) -> None:
-    def said_of(path: Path, **options: Any) -> str:
-        to_up = ("up", "--beamline", path, "--run-folder", tmp_path / "run")
-        to_scan = ("scan", path, "--run-folder", beamline.folder.root)
-        return refused(*(to_scan if of == "scan" else to_up), **options)
-
     absent, binary, broken, closed = (tmp_path / f"{name}.yml" for name in "abcd")
-    assert said_of(absent) == (
-        f"{absent} cannot be read (No such file or directory); nothing was started"
-    )
     binary.write_bytes(bytes(range(128, 200)))
-    assert f"{binary} is not written in UTF-8 (byte 1 of it is not)" in said_of(binary)
     broken.write_text("sample: [demo cell\n")
-    assert f"{broken}:2:1: expected ',' or ']'" in said_of(broken)
     closed.write_text("sample: demo cell")
     closed.chmod(0)
-    assert said_of(closed, preexec_fn=_take_privileges) == (
-        f"{closed} cannot be read (Permission denied); nothing was started"
+    run = tmp_path / "run"
+    said = all_refused(
+        *(
+            ("scan", path, "--run-folder", beamline.folder.root)
+            if of == "scan"
+            else ("up", "--beamline", path, "--run-folder", run)
+            for path in (absent, binary, broken, closed)
+        ),
+        preexec_fn=_take_privileges,
     )
-    assert not (tmp_path / "run").exists()
+    why = "cannot be read (No such file or directory); nothing was started"
+    assert said[0] == f"{absent} {why}"
+    assert said[1].startswith(f"{binary} is not written in UTF-8 (byte 1 of it is not)")
+    assert said[2].startswith(f"{broken}:2:1: expected ',' or ']'")
+    assert said[3] == f"{closed} cannot be read (Permission denied); nothing was started"
+    assert not run.exists()
 
 
 # ---- the beamline does not give what is asked for
 
 
-@pytest.mark.parametrize(
-    ("keys", "sentence"),
-    [
-        ({"start_deg": 1000.0}, "saw 1211.25 deg (rotation_user_setpoint: value 1211.25 outside"),
-        ({"projections": 8}, "a sweep of at most 180 deg/s, saw 625 deg/s (22.5 deg in 0.036 s)"),
-        ({"sample": "poor cell"}, "2.1 s of beam for the whole scan of 'poor cell', saw 1.9 s"),
+@contextlib.contextmanager
+def beside(beamline: VirtualBeamline, root: Path, prefix: str = "VT:") -> Iterator[RunFolder]:
+    """Another run folder with the services of the running one."""
+    folder = RunFolder(root).create()
+    folder.write_addresses(beamline.folder.addresses().model_copy(update={"prefix": prefix}))
+    write_json(folder.beamline_file, beamline.file.model_dump(mode="json"))
+    with FileLock(folder.supervisor_lock, "voltomo up"):
+        yield folder
+
+
+def test_scans_that_do_not_fit_the_beamline(beamline: VirtualBeamline, tmp_path: Path) -> None:
+    misfits: list[tuple[dict[str, Any], str]] = [
+        (
+            {"start_deg": 1000.0},
+            "rotation, sweep_0: expected a path within the limits, run-up included, saw 1211.25",
+        ),
+        (
+            {"projections": 8},
+            "rotation: expected a sweep of at most 180 deg/s, saw 625 deg/s (22.5 deg in 0.036 s)",
+        ),
+        (
+            {"sample": "poor cell"},
+            "lease: expected 2.1 s of beam for the whole scan of 'poor cell', saw 1.9 s",
+        ),
         (
             {"projections": 40_000_000, "exposure_s": 0.001, "period_s": 0.002},
             "camera: expected 10485.77 GB free in ",
         ),
-    ],
-    ids=["range", "speed", "budget", "disk"],
-)
-def test_a_scan_that_does_not_fit_the_beamline(
-    beamline: VirtualBeamline, tmp_path: Path, keys: dict[str, Any], sentence: str
-) -> None:
-    said = scan_of(tmp_path, beamline, **keys)
-    assert sentence in said
-    assert "no beam was used; " in said
-    assert len(said.splitlines()) == 1
+    ]
+    for at, (keys, expected) in enumerate(misfits):
+        path = written(tmp_path / f"{at}.yml", **keys)
+        sentence = refused("scan", path, "--run-folder", beamline.folder.root)
+        assert sentence.startswith(expected)
+        assert "; no beam was used; " in sentence
+        assert len(sentence.splitlines()) == 1
 
 
 @contextlib.contextmanager
@@ -145,16 +175,6 @@ def small_disk(path: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", str(path)], check=True)
-
-
-@contextlib.contextmanager
-def beside(beamline: VirtualBeamline, root: Path, prefix: str = "VT:") -> Iterator[RunFolder]:
-    """Another run folder with the services of the running one."""
-    folder = RunFolder(root).create()
-    folder.write_addresses(beamline.folder.addresses().model_copy(update={"prefix": prefix}))
-    write_json(folder.beamline_file, beamline.file.model_dump(mode="json"))
-    with FileLock(folder.supervisor_lock, "voltomo up"):
-        yield folder
 
 
 def test_a_disk_that_is_too_small(beamline: VirtualBeamline, tmp_path: Path) -> None:
@@ -194,26 +214,23 @@ def test_pvs_that_do_not_answer(beamline: VirtualBeamline, tmp_path: Path) -> No
 UNOBTAINIUM = {"name": "x", "material": "unobtainium", "dose_limit_Gy": 1.0, "beam_limit_s": 1.0}
 
 
-@pytest.mark.parametrize(
-    ("keys", "sentence"),
-    [
+def test_a_mistake_in_a_beamline_file(beamline: VirtualBeamline, tmp_path: Path) -> None:
+    mistakes: list[tuple[dict[str, Any], str]] = [
         ({"energy_kev": 20.0}, "energy_kev: is not known; did you mean 'energy_keV'?"),
         ({"energy_keV": "20 keV"}, "must be a number, in keV and without a unit; it says '20 keV'"),
         ({"guard": {"stale": 0.5}}, "guard.stale: is not known; did you mean 'stale_s'?"),
         ({"twin": {"energy_keV": 5.0}}, "twin.energy_keV: must be greater than or equal to 8"),
         ({"samples": [UNOBTAINIUM]}, "sample 'x': There is no material named 'unobtainium'"),
-    ],
-    ids=["unknown key", "unit", "unknown setting", "setting", "material"],
-)
-def test_a_mistake_in_a_beamline_file(
-    beamline: VirtualBeamline, tmp_path: Path, keys: dict[str, Any], sentence: str
-) -> None:
-    path = tmp_path / "beamline.yml"
-    values = beamline.file.model_dump(mode="json", exclude_defaults=True) | keys
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
-    said = refused("up", "--beamline", path, "--run-folder", tmp_path / "run")
-    assert sentence in said
-    assert said.endswith("nothing was started")
+    ]
+    values = beamline.file.model_dump(mode="json", exclude_defaults=True)
+    commands: list[Sequence[str | Path]] = []
+    for at, (keys, _) in enumerate(mistakes):
+        path = tmp_path / f"{at}.yml"
+        path.write_text(yaml.safe_dump(values | keys, sort_keys=False))
+        commands.append(("up", "--beamline", path, "--run-folder", tmp_path / "run"))
+    for sentence, (_, expected) in zip(all_refused(*commands), mistakes, strict=True):
+        assert expected in sentence
+        assert sentence.endswith("1 mistake(s); nothing was started")
     assert not (tmp_path / "run").exists()
 
 
@@ -225,16 +242,18 @@ def test_a_beamline_that_is_not_there(beamline: VirtualBeamline, tmp_path: Path)
 def test_ports_that_are_taken(beamline: VirtualBeamline, tmp_path: Path) -> None:
     first = beamline.supervisor.addresses.channel_access["motion"]
 
-    def said_of(port: int) -> str:
-        words = ("up", "--first-port", str(port), "--run-folder", tmp_path / "run")
-        return refused(*words, stdout=subprocess.DEVNULL)
-
-    assert "is held by 'voltomo up in" in said_of(first)
-    assert said_of(80).startswith("a block of 40 ports must begin between 1024 and 65496; got 80")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        said = said_of(min(port, 65496))
-    assert f"port {port} is taken by another program; nothing was started" in said
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = int(server.getsockname()[1])
+        said = all_refused(
+            *(
+                ("up", "--first-port", str(port), "--run-folder", tmp_path / str(port))
+                for port in (first, 80, min(taken, 65496))
+            ),
+            stdout=subprocess.DEVNULL,
+        )
+    assert "is held by 'voltomo up in" in said[0]
+    assert said[1].startswith("a block of 40 ports must begin between 1024 and 65496; got 80")
+    assert f"port {taken} is taken by another program; nothing was started" in said[2]
 
 
 def test_a_second_supervisor_and_a_second_session(
@@ -296,27 +315,30 @@ def recording(path: Path, projections: int = 6, rows: int = 8) -> Path:
 
 
 def test_recordings_that_cannot_be_played(beamline: VirtualBeamline, tmp_path: Path) -> None:
-    def said_of(path: Path, *options: str, **environment: str) -> str:
-        words = ("replay", path, "--output", tmp_path / "out", *options)
-        return refused(*words, env=os.environ | environment)
-
-    absent = tmp_path / "absent.h5"
-    assert said_of(absent) == f"there is no file {absent}"
     text = tmp_path / "text.h5"
     text.write_text("no HDF5")
-    assert said_of(text).startswith(f"{text} cannot be read as an HDF5 file with a scan: ")
     cut = recording(tmp_path / "cut.h5")
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
-    assert said_of(cut).startswith(f"{cut} cannot be read as an HDF5 file with a scan: ")
     empty = recording(tmp_path / "empty.h5")
     with h5py.File(empty, "r+") as file:
         del file["exchange/data"]
-    assert said_of(empty).startswith(f"{empty}: ")
     whole = recording(tmp_path / "whole.h5")
-    said = said_of(whole, "--axis", "32")
-    assert said == "the axis must lie on the detector, columns 0 to 31; got 32.0"
-    assert said_of(whole, "--rate", "0").startswith("the rate must lie between 0 and 200 frames/s")
-    assert "Give it with --axis COLUMN." in said_of(whole)
-    said = said_of(whole, "--axis", "middle", NO_COLOR="1", COLUMNS="200")
-    assert "Invalid value for '--axis': " in said
-    assert not (tmp_path / "out").exists()
+    unreadable = "cannot be read as an HDF5 file with a scan: "
+    expected: list[tuple[Sequence[str | Path], str]] = [
+        ((tmp_path / "absent.h5",), f"there is no file {tmp_path}/absent.h5"),
+        ((text,), f"{text} {unreadable}"),
+        ((cut,), f"{cut} {unreadable}"),
+        ((empty,), f"{empty}: "),
+        ((whole,), "Give it with --axis COLUMN."),
+        ((whole, "--axis", "32"), "the axis must lie on the detector, columns 0 to 31; got 32.0"),
+        ((whole, "--axis", "middle"), "Invalid value for '--axis': "),
+        ((whole, "--rate", "0"), "the rate must lie between 0 and 200 frames/s; got 0"),
+    ]
+    output = tmp_path / "out"
+    said = all_refused(
+        *(("replay", *words, "--output", output) for words, _ in expected),
+        env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200"},
+    )
+    for (_, part), sentence in zip(expected, said, strict=True):
+        assert part in sentence
+    assert not output.exists()

@@ -20,8 +20,9 @@ from voltomo.cli.settings import check_settings
 from voltomo.cli.supervisor import Supervisor
 from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
 from voltomo.dose.materials import material
+from voltomo.model.names import run_name
+from voltomo.records.run_entries import last_scan
 from voltomo.records.scan import read_scan
-from voltomo.records.scan_record import scan_uids
 from voltomo.runtime.append_log import read_log
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.truth import fluence
@@ -142,10 +143,12 @@ def test_a_scan_on_a_facilitys_own_servers(tmp_path: Path) -> None:
         truth_Gy = fluence(world, before_s, after_s, 2.5) * per_fluence
         assert truth_Gy <= dose_Gy <= 1.05 * truth_Gy
 
-        scan = read_scan(folder, scan_uids(read_log(folder.run_log))[-1])
+        uid = last_scan(folder.run_log)
+        assert uid is not None
+        scan = read_scan(folder, uid)
         assert scan.record.source == "beamline"
         assert scan.table.missing.size == 0
-        with np.load(folder.exports / f"{scan.record.uid[:8]}.slice.npz") as picture:
+        with np.load(folder.exports / f"{run_name(scan.record.uid)}.slice.npz") as picture:
             assert int(picture["frames"]) == 120
 
         # Whoever comes next, wherever they start, knows what the sample has received.

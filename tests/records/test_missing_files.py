@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.records.synthetic import SyntheticRun, contents, small_spec
+from voltomo.model.names import run_name
 from voltomo.records.nxtomo import export_nxtomo
 from voltomo.records.nxtomo_rows import INVALID
 from voltomo.records.scan import read_scan
@@ -20,7 +21,7 @@ NAMES = [block.name for block in small_spec().blocks()]
 def test_any_one_file(tmp_path, name: str, damage: str) -> None:
     folder = RunFolder(tmp_path)
     run = SyntheticRun(folder).write()
-    path = folder.frames / f"{run.uid[:8]}_{name}.h5"
+    path = folder.frames / f"{run_name(run.uid)}_{name}.h5"
     if damage == "gone":
         path.unlink()
     else:

@@ -107,11 +107,15 @@ def demo(
 def export(
     uid: Annotated[str, typer.Argument(help="Start of a run's uid, or 'last'.")] = "last",
     run_folder: Folder = None,
+    link: Annotated[
+        bool,
+        typer.Option("--link", help="Refer to the files of frames instead of copying the frames."),
+    ] = False,
 ) -> None:
     """Make NXtomo file and report of a run from the logs, also of an aborted one."""
     from voltomo.cli.export import run_export
 
-    run_export(uid, run_folder)
+    run_export(uid, run_folder, link=link)
 
 
 @app.command()

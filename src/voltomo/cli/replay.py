@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import typer
 
 from voltomo.cli.errors import Refused
 from voltomo.cli.job import Job, output_folder, run_job
+from voltomo.model.names import safe_name
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
 from voltomo.profiles.scan_file import ScanFile
-from voltomo.runtime.recorded_scan import RecordedScan
+from voltomo.runtime.recorded_scan import RecordedHead
 
 _PIXEL_UM = 1.0
 _ENERGY_KEV = 20.0
@@ -39,14 +41,19 @@ def replay_job(path: Path, axis_column: float | None, output: Path, rate: float)
     """
     if not 0 < rate <= _LARGEST_RATE:
         raise Refused(f"the rate must lie between 0 and {_LARGEST_RATE:g} frames/s; got {rate:g}")
-    recorded = RecordedScan.read(path)
+    recorded = RecordedHead.read(path)
     grid = recorded.grid()
-    _, rows, columns = recorded.projections.shape
+    rows, columns = recorded.rows, recorded.columns
     axis = axis_column if axis_column is not None else _find_axis(recorded)
     if not 0 <= axis <= columns - 1:
         raise Refused(f"the axis must lie on the detector, columns 0 to {columns - 1}; got {axis}")
     virtual = load_beamline("virtual")
-    camera = {"source": "replay", "replay_file": str(path.resolve())}
+    camera = {
+        "source": "replay",
+        "replay_file": str(path.resolve()),
+        "replay_scale": recorded.scale,
+    }
+    sample = virtual.samples[0].model_copy(update={"name": recorded_name(recorded)})
     file = BeamlineFile.model_validate(
         {
             **virtual.model_dump(),
@@ -57,35 +64,49 @@ def replay_job(path: Path, axis_column: float | None, output: Path, rate: float)
             "pixel_um": recorded.pixel_um or _PIXEL_UM,
             "axis_column": axis,
             "energy_keV": recorded.energy_keV or _ENERGY_KEV,
+            "samples": [sample.model_dump()],
             "twin": {**virtual.twin, "camera": camera},
         }
     )
     period_s = 1.0 / rate
     scan = ScanFile(
-        sample=virtual.samples[0].name,
+        sample=sample.name,
         projections=grid.count,
         range_deg=grid.step_deg * grid.count,
         start_deg=grid.start_deg,
         exposure_s=_EXPOSURE_OF_PERIOD * period_s,
         period_s=period_s,
-        darks=len(recorded.darks),
-        flats_before=len(recorded.flats),
+        darks=recorded.darks,
+        flats_before=recorded.flats,
         flats_after=0,
     )
     return Job("replay", file, scan, output)
 
 
-def _find_axis(recorded: RecordedScan) -> float:
+def recorded_name(recorded: RecordedHead) -> str:
+    """What the recording calls its sample, else the file's own name, as a name may be written."""
+    for text in (recorded.sample, recorded.path.stem):
+        allowed = re.sub(r"[^\w. -]+|\.{2,}", "-", text).strip(" ._-")[:64]
+        try:
+            return safe_name(allowed)
+        except ValueError:
+            continue
+    return "recording"
+
+
+def _find_axis(recorded: RecordedHead) -> float:
     """Axis from opposite projections of the recording."""
     import numpy as np
 
-    from voltomo.analysis.axis import axis_from_views
+    from voltomo.analysis.axis import axis_from_views, opposite_views
     from voltomo.analysis.normalise import line_integrals, mean_field
 
-    flat, dark = mean_field(recorded.flats), mean_field(recorded.darks)
-    views = np.stack([line_integrals(frame, flat, dark) for frame in recorded.projections])
     try:
-        axis, sigma = axis_from_views(views, recorded.angles_deg)
+        needed = opposite_views(recorded.angles_deg)
+        projections, flats, darks = recorded.views(needed)
+        flat, dark = mean_field(flats), mean_field(darks)
+        views = np.stack([line_integrals(frame, flat, dark) for frame in projections])
+        axis, sigma = axis_from_views(views, recorded.angles_deg[needed])
     except ValueError as error:
         raise Refused(f"{error} Give it with --axis COLUMN.") from error
     typer.echo(f"axis found at column {axis:.2f} ± {sigma:.2f}")

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ValidationError
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.yaml_file import FileRefused, sentence
 
+_PLAYED_keV = (8.0, 60.0)
+"""What the virtual beamline can be set to while it plays a recording."""
+
 
 def check_settings(file: BeamlineFile) -> dict[str, Any]:
     """Sections of ``settings.json`` for a beamline.
@@ -33,16 +36,20 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
         "axis_column": file.axis_column,
     }
     source = of_camera.get("source", "phantom") if file.virtual else "beamline"
+    energy_keV = file.energy_keV
+    if source == "replay":
+        # What is played was recorded at its own energy; nothing here depends on it.
+        energy_keV = min(max(energy_keV, _PLAYED_keV[0]), _PLAYED_keV[1])
     guard: dict[str, Any] = {
         "prefix": file.prefix,
         "samples": [sample.model_dump() for sample in file.samples],
-        "energy_keV": file.energy_keV,
+        "energy_keV": energy_keV,
         "source": "twin" if source == "phantom" else source,
         **file.guard,
     }
     twin: dict[str, Any] = {
         "prefix": file.prefix,
-        "energy_keV": file.energy_keV,
+        "energy_keV": energy_keV,
         **file.twin,
         "camera": {**camera, **of_camera},
     }

@@ -12,6 +12,7 @@ from voltomo.cli.errors import Refused
 from voltomo.cli.logs import session_log
 from voltomo.cli.say import say
 from voltomo.cli.up import make_supervisor
+from voltomo.model.names import run_name
 from voltomo.profiles.beamline_file import load_beamline, running_beamline
 from voltomo.profiles.interrupts import ALL, Interrupts
 from voltomo.runtime.locks import holder
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _BANNER = """\
 voltomo {version}: beamline {name!r} in {folder}; page http://127.0.0.1:{page}/
-  RE(tomography(beamline, spec(projections=200), md=metadata))   one scan; its uid comes back
+  RE(tomography(beamline, spec(projections=200)))   one scan; its uid comes back
   spec(projections=…, exposure_s=…, period_s=…, sweeps=…, sample=…)   as in a scan file
   samples: {samples}
   devices: rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, live
@@ -128,9 +129,9 @@ class _Announcer:
 
     def __call__(self, name: str, doc: dict[str, Any]) -> None:
         if name == "start" and "scan_spec" in doc:
-            say(f"scan {doc['uid'][:8]} of {doc['sample']!r}: {doc['num_points']} triggers")
+            say(f"scan {run_name(doc['uid'])} of {doc['sample']!r}: {doc['num_points']} triggers")
         elif name == "stop":
-            uid = doc["run_start"][:8]
+            uid = run_name(doc["run_start"])
             files = f"its files: voltomo export {uid}{self._where}"
             say(f"run {uid}: {doc['exit_status']}; {files}")
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from voltomo.live.gap_filler import fill
-from voltomo.live.live_slice import LiveSlice, SliceState
 from voltomo.live.run_follower import FileOpened, RunFollower, opened_file
 from voltomo.model.scan_spec import ScanSpec
+
+if TYPE_CHECKING:
+    from voltomo.live.live_slice import LiveSlice, SliceState
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,9 @@ class LiveReconstruction:
             # Should this fail, the worker finds the scan in the run log.
             self._tell(json.dumps(order))
             return
+        # Compiled numerics take more than a second to load: a session with a worker needs none.
+        from voltomo.live.live_slice import LiveSlice
+
         spec = ScanSpec.model_validate(doc["scan_spec"])
         self.live = LiveSlice(str(doc["uid"]), spec, self._row)
         self._files, self._triggers = [], set()
@@ -77,6 +81,8 @@ class LiveReconstruction:
             for chunk in RunFollower.latches(doc["data"]):
                 live.latch(chunk)
         elif name in ("stream_datum", "stop"):
+            from voltomo.live.gap_filler import fill
+
             used = fill(live, self._files, live.spec.triggers)
             if name == "stop":
                 live.finish()

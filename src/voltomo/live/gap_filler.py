@@ -12,10 +12,9 @@ from voltomo.live.live_slice import LiveSlice
 from voltomo.live.run_follower import FileOpened
 from voltomo.model.camera_clock import track_clock
 from voltomo.model.clock import ClockMap
+from voltomo.model.frame_layout import file_of, frame_handles, place_of
 from voltomo.model.frame_table import Floats, Frames, Ints, Triggers, join
 from voltomo.runtime.frame_files import FrameFile, FrameFileUnreadable
-
-_FILE_SHIFT = 1 << 32
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +64,7 @@ def _frames_of(live: LiveSlice, opened: list[tuple[str, FrameFile]]) -> Frames:
     return Frames(
         np.concatenate(stamps),
         np.concatenate([file.unique_id[:n] for (_, file), n in zip(opened, counts, strict=True)]),
-        np.concatenate([n * _FILE_SHIFT + np.arange(count) for n, count in enumerate(counts)]),
+        np.concatenate([frame_handles(n, count) for n, count in enumerate(counts)]),
         np.repeat(blocks, counts),
     )
 
@@ -104,7 +103,8 @@ def _use(live: LiveSlice, files: list[FrameFile], index: Ints, source: Ints) -> 
     for run in np.split(np.arange(source.size), np.flatnonzero(steps != 1) + 1):
         if run.size == 0:
             continue
-        number, first = divmod(int(source[run[0]]), _FILE_SHIFT)
+        handle = source[run[:1]]
+        number, first = int(file_of(handle)[0]), int(place_of(handle)[0])
         try:
             rows = files[number].rows(first, first + run.size, live.row)
         except (OSError, RuntimeError, IndexError) as error:

@@ -15,11 +15,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.frame_layout import FRAMES, STAMPS, UNIQUE_IDS
 from voltomo.model.sentence import SentenceError
-
-FRAMES = "/entry/data/data"
-UNIQUE_IDS = "/entry/instrument/NDAttributes/NDArrayUniqueId"
-STAMPS = "/entry/instrument/NDAttributes/NDArrayTimeStamp"
 
 
 class FrameFileUnreadable(SentenceError):

@@ -8,7 +8,7 @@ from typing import Any
 
 from caproto.server import PVGroup, pvproperty
 
-from voltomo.twin.ioc import Refused, Scene, main, on_put
+from voltomo.twin.ioc import PutRefused, Scene, main, on_put
 from voltomo.twin.source import ENERGY_KEV_PER_S, ENERGY_KEV_PER_S2, Source
 
 _LOOP_S = 0.04
@@ -47,7 +47,7 @@ class BeamRecords(PVGroup):
     async def put_energy(self, value: float) -> float:
         """Begin to go there; Energy_Moving rises before the put returns."""
         if not LOW_KEV <= value <= HIGH_KEV:
-            raise Refused(
+            raise PutRefused(
                 f"Energy goes from {LOW_KEV:g} to {HIGH_KEV:g} keV; {value:g} was asked for; "
                 "it was kept"
             )
@@ -58,7 +58,9 @@ class BeamRecords(PVGroup):
     async def put_attenuator(self, value: float) -> float:
         """Move filters."""
         if not 0 <= value <= 1:
-            raise Refused(f"Attenuator is a transmission from 0 to 1, not {value:g}; it was kept")
+            raise PutRefused(
+                f"Attenuator is a transmission from 0 to 1, not {value:g}; it was kept"
+            )
         self.source.attenuate(float(value))
         await self.attenuator_rbv.write(float(value), verify_value=False)
         return value

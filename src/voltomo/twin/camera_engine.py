@@ -43,7 +43,7 @@ class Acquisition:
 
 
 @dataclass(frozen=True)
-class Delivered:
+class CameraFrame:
     """A frame as it leaves the camera; ``time_s`` is the camera's stamp."""
 
     image: NDArray[np.uint16]
@@ -94,7 +94,7 @@ class CameraEngine:
         world: World,
         source: FrameSource,
         ring: FrameRing,
-        publish: Callable[[Delivered], None],
+        publish: Callable[[CameraFrame], None],
     ) -> None:
         self._world = world
         self._source = source
@@ -270,7 +270,7 @@ class CameraEngine:
             if not lost:
                 twice = external and world.has_fault("duplicate_frame", item.index)
                 for _ in range(2 if twice else 1):
-                    self._deliver(Delivered(image, unique_id, stamp_s), item.start_s)
+                    self._deliver(CameraFrame(image, unique_id, stamp_s), item.start_s)
             self._count(frames=1, images=1, unique_id=unique_id, time_s=stamp_s)
         if external:
             world.frames.append(unique_id=unique_id, fate=fate, **row)
@@ -322,7 +322,7 @@ class CameraEngine:
         self._next_id = number + 1
         return number
 
-    def _deliver(self, frame: Delivered, start_s: float) -> None:
+    def _deliver(self, frame: CameraFrame, start_s: float) -> None:
         if not self.callbacks:
             return
         kept = self._ring.put(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from voltomo.runtime.recorded_scan import RecordedScan
 from voltomo.twin.area_detector import AreaDetector
-from voltomo.twin.camera_engine import Acquisition, CameraEngine, CameraState, Delivered
+from voltomo.twin.camera_engine import Acquisition, CameraEngine, CameraFrame, CameraState
 from voltomo.twin.frame_publisher import QUEUE_SIZE, FramePublisher, PublisherCounts
 from voltomo.twin.frame_ring import FrameRing
 from voltomo.twin.frame_source import FrameSource
@@ -20,7 +21,10 @@ from voltomo.twin.ioc import Scene, demand_alive
 from voltomo.twin.ioc import main as run_ioc
 from voltomo.twin.prepared_source import PreparedFrames
 from voltomo.twin.replay_source import ReplayFrames
+from voltomo.twin.ring_size import FASTEST_PER_S, free_bytes, ring_slots
 from voltomo.twin.settings import TwinSettings
+
+_log = logging.getLogger(__name__)
 
 _POLL_S = 0.05
 
@@ -39,7 +43,8 @@ def make_source(settings: TwinSettings) -> FrameSource:
     if camera.source == "replay":
         if camera.replay_file is None:
             raise ValueError("a replay needs a recorded scan; name it as replay_file")
-        return ReplayFrames(RecordedScan.read(camera.replay_file), camera.pixel_um)
+        recorded = RecordedScan.read(camera.replay_file, camera.replay_scale)
+        return ReplayFrames(recorded, camera.pixel_um)
     phantom = PhantomCamera(
         camera.model_copy(update={"energy_keV": settings.energy_keV}),
         settings.seed,
@@ -58,11 +63,15 @@ class CameraIoc:
     def __init__(self, scene: Scene) -> None:
         source = make_source(scene.settings)
         rows, columns = source.shape
-        ring = FrameRing.create(
-            scene.folder.frame_ring, rows, columns, scene.settings.camera.ring_slots
-        )
+        wanted = scene.settings.camera
+        slots = ring_slots(2 * rows * columns, wanted.ring_stall_s, wanted.ring_MB, free_bytes())
+        _log.info(
+            "the frame ring holds %d frames, %.1f s at %g/s", slots, slots / FASTEST_PER_S,
+            FASTEST_PER_S,
+        )  # fmt: skip
+        ring = FrameRing.create(scene.folder.frame_ring, rows, columns, slots)
         self._channel = scene.prefix + "Cam:Pva1:Image"
-        first = Delivered(np.zeros(source.shape, np.uint16), 0, 0.0)
+        first = CameraFrame(np.zeros(source.shape, np.uint16), 0, 0.0)
         self._publisher = FramePublisher(self._channel, first)
         self._engine = CameraEngine(scene.world, source, ring, self._publisher.publish)
         self._shape = source.shape

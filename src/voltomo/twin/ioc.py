@@ -29,7 +29,7 @@ _BATCH_S = 0.001
 _LONGEST_BATCH_S = 0.02
 
 
-class Refused(Exception):
+class PutRefused(Exception):
     """A put that the device does not take; the message says why. Nothing was changed."""
 
 
@@ -131,7 +131,7 @@ class _OneLine(logging.Filter):
         if str(record.msg).startswith("Failed to send beacon"):
             return False
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, Refused | CaprotoValueError):
+        if isinstance(error, PutRefused | CaprotoValueError):
             record.msg, record.args = "put refused: %s", (error,)
             record.levelno, record.levelname = logging.WARNING, "WARNING"
             record.exc_info = record.exc_text = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from caproto.server import PVGroup, PvpropertyEnum, PvpropertyString, pvproperty
 
-from voltomo.twin.ioc import Alarm, Refused, Scene, main, on_put
+from voltomo.twin.ioc import Alarm, PutRefused, Scene, main, on_put
 from voltomo.twin.shutter_controller import Change, ShutterController
 
 _log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class ShutterRecords(PVGroup):
     async def put_stale_time(self, value: float) -> float:
         """Between 0.1 and 5 s."""
         if not 0.1 <= value <= 5:
-            raise Refused(f"StaleTime must be 0.1 to 5 s, {value:g} was asked for; it was kept")
+            raise PutRefused(f"StaleTime must be 0.1 to 5 s, {value:g} was asked for; it was kept")
         self.controller.stale_s = float(value)
         self.alarm.ring()
         return value

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from voltomo.model.trigger_source import TriggerChunk
 from voltomo.twin.stage_axis import StageAxis, take_over
 from voltomo.twin.trajectory import after, crossing_times
 from voltomo.twin.world import GRACE_S, Segment, World
@@ -35,20 +36,6 @@ class Train:
     period_s: float = 0.1
     lead_s: float = 0.0
     tail_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Latches:
-    """Consecutive latched triggers: encoder angles and trigger-clock times."""
-
-    first: int
-    angle_deg: NDArray[np.float64]
-    time_s: NDArray[np.float64]
-
-    def packed(self) -> NDArray[np.float64]:
-        """[first, n, n angles, n times]."""
-        head = [float(self.first), float(self.angle_deg.size)]
-        return np.concatenate([head, self.angle_deg, self.time_s])
 
 
 class TriggerHardware:
@@ -159,17 +146,15 @@ class TriggerHardware:
         self._beat_s = now_s
         return True
 
-    def latched(self, first: int, most: int) -> Latches:
+    def latched(self, first: int, most: int) -> TriggerChunk:
         """Up to ``most`` latches from this index on."""
         begin = min(max(first, 0), self.count)
         end = min(begin + most, self.count)
-        return Latches(
-            begin, np.array(self._angle_deg[begin:end]), np.array(self._time_s[begin:end])
-        )
+        return TriggerChunk(begin, self._angle_deg[begin:end], self._time_s[begin:end])
 
-    def latched_since(self, time_s: float, most: int) -> Latches:
+    def latched_since(self, time_s: float, most: int) -> TriggerChunk:
         """Latches of edges after a world time, the newest ``most`` of them."""
-        begin = int(np.searchsorted(self._world_s, time_s, side="right"))
+        begin = bisect_right(self._world_s, time_s)
         return self.latched(max(begin, self.count - most), most)
 
     def _replan(self, now_s: float) -> None:

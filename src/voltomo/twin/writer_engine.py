@@ -11,6 +11,7 @@ from pathlib import Path
 from voltomo.twin.frame_ring import FrameRing, RingFrame
 from voltomo.twin.hdf5_stream import Hdf5Stream
 from voltomo.twin.world import World
+from voltomo.twin.write_back import WriteBack
 
 _log = logging.getLogger(__name__)
 
@@ -62,12 +63,14 @@ class WriterEngine:
         self._flushed_s = 0.0
         self._guard = threading.Lock()
         self._ending = threading.Event()
+        self._write_back = WriteBack()
         self.enabled = True
         self.state = WriterState()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
         """Begin to take frames."""
+        self._write_back.start()
         self._thread.start()
 
     @property
@@ -79,6 +82,7 @@ class WriterEngine:
         """Close the file and stop the thread."""
         self._ending.set()
         self._thread.join(timeout=1.5)
+        self._write_back.end()
 
     def open(self, path: Path, number: int) -> None:
         """Begin a capture of frames whose exposure begins from now on.
@@ -109,6 +113,7 @@ class WriterEngine:
             self._stop_s = None
             self._wanted = number
             self._stream = Hdf5Stream(path, *self._ring.shape)
+            self._write_back.follow(path)
             self.state = replace(self.state, capturing=True, captured=0, path=str(path), error="")
 
     def close(self) -> None:
@@ -230,6 +235,7 @@ class WriterEngine:
             self._stop_s = None
             return
         stream, self._stream, self._stop_s = self._stream, None, None
+        self._write_back.leave()
         try:
             stream.close()
         except (OSError, RuntimeError, ValueError) as trouble:
