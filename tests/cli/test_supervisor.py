@@ -8,12 +8,17 @@ import time
 from pathlib import Path
 
 import pytest
-from toys import USUAL, events, toy_supervisor
+from toys import USUAL, events, toy_specs, toy_supervisor
+from typer.testing import CliRunner
 
+from voltomo.cli.kept_service import KeptService
+from voltomo.cli.main import app
 from voltomo.cli.processes import ProcessIdentity
 from voltomo.cli.supervisor import StartFailed, Supervisor
+from voltomo.runtime.launch import give_addresses
 from voltomo.runtime.locks import Held
 from voltomo.runtime.ports import NoPorts, lock_ports
+from voltomo.runtime.run_folder import RunFolder
 
 
 def until(condition, patience_s: float = 10.0) -> bool:
@@ -82,6 +87,71 @@ def test_what_dies_too_often_stays_down_and_the_rest_goes_on(tmp_path: Path) -> 
         assert until(lambda: supervisor.states()["page"] == "failed")
         assert not supervisor.wait_ready("page", 0.3)
         assert running(supervisor) == set(USUAL) - {"page"}
+
+
+def test_a_service_that_lives_and_hangs_is_started_again(tmp_path: Path) -> None:
+    with toy_supervisor(tmp_path, {"motion": "hanging", "guard": "good"}, silence_s=1.5) as kept:
+        hung, well = kept.pid("motion"), kept.pid("guard")
+        assert until(lambda: ProcessIdentity.of(hung) is None)
+        assert kept.wait_ready("motion", 20)
+        state = json.loads((tmp_path / "services" / "motion.json").read_text())
+        assert state["restarts"] == 1
+        assert kept.pid("motion") != hung
+        assert kept.pid("guard") == well
+    assert nothing_runs(tmp_path)
+
+
+def test_one_that_hangs_again_and_again_is_shown_as_failed(tmp_path: Path) -> None:
+    hanging = {"motion": "hanging", "guard": "good"}
+    with toy_supervisor(tmp_path, hanging, restarts=0, silence_s=1.5) as kept:
+        assert until(lambda: kept.states()["motion"] == "failed")
+        said = CliRunner().invoke(app, ["status", "--run-folder", str(tmp_path)])
+    assert said.exit_code == 1
+    line = next(line for line in said.output.splitlines() if line.startswith("motion"))
+    assert line.split()[1] == "failed"
+    assert "it ended once within 10 minutes, and is not started again; at last it hung" in line
+
+
+def test_one_that_gives_no_signs_is_not_taken_for_hung(tmp_path: Path) -> None:
+    with toy_supervisor(tmp_path, {"motion": "mute"}, silence_s=0.3) as kept:
+        pid = kept.pid("motion")
+        time.sleep(1.0)
+        assert kept.pid("motion") == pid
+
+
+def test_whoever_stood_still_itself_calls_nobody_hung(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path).create()
+    ports = lock_ports("a test")
+    addresses = give_addresses(ports, ("motion",), ())
+    kept = KeptService(
+        toy_specs({"motion": "good"}, silence_s=1.0)(addresses)[0], folder, addresses
+    )
+    kept.start()
+    try:
+        pid = kept.pid
+        assert pid is not None
+        assert until(lambda: (kept.look(), kept.state == "ready")[1])
+        end_s = time.monotonic() + 1.5
+        while time.monotonic() < end_s:
+            kept.look()
+            time.sleep(0.05)
+        # A machine that sleeps stops the one who looks, too.
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.2)
+        kept.look()
+        time.sleep(2.5)
+        kept.look()
+        assert kept.pid == pid
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.7)
+        kept.look()
+        assert kept.pid == pid
+        # Stopped while somebody looks on, it is hung.
+        os.kill(pid, signal.SIGSTOP)
+        assert until(lambda: (kept.look(), kept.pid != pid)[1], 5)
+    finally:
+        kept.stop()
+        ports.release()
 
 
 def test_a_failed_start_shows_the_log_and_stops_the_rest(tmp_path: Path) -> None:

@@ -113,9 +113,11 @@ def test_down_ends_supervisor_or_what_it_left(tmp_path: Path) -> None:
     process.wait()
     stubborn = next(pid for _, name, pid in events(tmp_path) if name == "motion")
     assert ProcessIdentity.of(stubborn) is not None, "it does not listen to the kernel's SIGTERM"
+    assert (tmp_path / "addresses.json").exists()
     said = runner.invoke(app, ["down", "--run-folder", str(tmp_path)])
     assert said.exit_code == 0
     assert "motion" in said.output
+    assert not (tmp_path / "addresses.json").exists()
     assert nothing_runs(tmp_path)
     said = runner.invoke(app, ["down", "--run-folder", str(tmp_path)])
     assert "nothing runs" in said.output

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from voltomo.runtime.heartbeat import Heartbeat
 from voltomo.runtime.service import die_with_parent, stop_on_signals
 
 
@@ -41,6 +42,10 @@ def main() -> None:
         if given.manner == "stubborn":
             while True:
                 time.sleep(1)
+        heartbeat, end_s = Heartbeat.of_process(), time.monotonic() + 1.5
+        while given.manner != "mute" and not stopping.wait(0.1):
+            if given.manner != "hanging" or time.monotonic() < end_s:
+                heartbeat.beat()
         stopping.wait()
     note("end")
 

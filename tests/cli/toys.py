@@ -13,7 +13,7 @@ USUAL = {"motion": "good", "shutter": "good", "guard": "good", "page": "good"}
 
 
 def toy_specs(
-    manners: dict[str, str], restarts: int = 5
+    manners: dict[str, str], restarts: int = 5, silence_s: float = 60.0
 ) -> Callable[[Addresses], Sequence[ServiceSpec]]:
     def specs(addresses: Addresses) -> list[ServiceSpec]:
         made: list[ServiceSpec] = []
@@ -27,6 +27,7 @@ def toy_specs(
                     arguments=("--name", name, "--port", str(port), "--manner", manner),
                     ready_port=port,
                     restarts=restarts,
+                    silence_s=silence_s,
                     environment={"PYTHONPATH": HERE},
                 )
             )
@@ -40,13 +41,14 @@ def toy_supervisor(
     manners: dict[str, str] | None = None,
     *,
     restarts: int = 5,
+    silence_s: float = 60.0,
     first_port: int | None = None,
 ) -> Supervisor:
     return Supervisor(
         RunFolder(folder),
         {"live": {}},
         first_port=first_port,
-        specs=toy_specs(manners or USUAL, restarts),
+        specs=toy_specs(manners or USUAL, restarts, silence_s),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.virtual_beamline import CLOSED_WITHIN_S, VirtualBeamline, scan_file, stored
+from voltomo.cli.processes import ProcessIdentity
 from voltomo.model.names import run_name
 
 pytestmark = [pytest.mark.twin, pytest.mark.kill, pytest.mark.timeout(240)]
@@ -82,3 +83,14 @@ def test_without_worker_or_page_the_scan_goes_on(beamline: VirtualBeamline, serv
     assert beamline.supervisor.wait_ready(service, 30)
     picture = np.load(beamline.folder.exports / f"{run_name(scan.record.uid)}.slice.npz")
     assert int(picture["frames"]) == 200
+
+
+def test_a_guard_that_hangs_is_started_again(beamline: VirtualBeamline) -> None:
+    supervisor = beamline.supervisor
+    beamline.wait(lambda: supervisor.beating() == set(supervisor.states()), 10)
+    hung = supervisor.pid("guard")
+    os.kill(hung, signal.SIGSTOP)
+    beamline.wait(lambda: ProcessIdentity.of(hung) is None, 20)
+    assert supervisor.wait_ready("guard", 30)
+    assert supervisor.pid("guard") != hung
+    assert_next_scan_works(beamline)

@@ -8,6 +8,7 @@ import typer
 
 from voltomo.cli.leftovers import end_leftovers
 from voltomo.cli.processes import end, identity_in
+from voltomo.runtime.locks import holder
 from voltomo.runtime.run_folder import RunFolder
 
 _SUPERVISOR_S = 40.0
@@ -23,4 +24,7 @@ def run_down(run_folder: Path | None) -> None:
         end(supervisor, _SUPERVISOR_S)
         ended.append("supervisor")
     ended += end_leftovers(folder)
+    if holder(folder.supervisor_lock) is None:
+        # One that was killed has left them; others may listen there before long.
+        folder.remove_addresses()
     typer.echo(f"ended: {', '.join(ended)}" if ended else f"nothing runs in {folder.root}")

@@ -8,7 +8,8 @@ import subprocess
 import time
 from collections import deque
 
-from voltomo.cli.processes import ProcessIdentity, end
+from voltomo.cli.processes import ProcessIdentity, end, kill
+from voltomo.runtime.heartbeat import Pulse
 from voltomo.runtime.launch import launch
 from voltomo.runtime.run_folder import Addresses, RunFolder, write_json
 from voltomo.runtime.service import Domain, ServiceSpec
@@ -17,6 +18,8 @@ _STOP_S = 4.0
 _WINDOW_S = 600.0
 _FIRST_PAUSE_S = 0.1
 _ANSWER_S = 0.2
+_GAP_S = 2.0
+"""The supervisor looks twenty times a second; with such a gap it stood still itself."""
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +27,8 @@ log = logging.getLogger(__name__)
 class KeptService:
     """A `voltomo.runtime.service.Service` and what became of it; one thread at a time.
 
-    States are ``down``, ``starting``, ``ready`` and ``failed`` (it ended too often).
+    States are ``down``, ``starting``, ``ready`` and ``failed`` (it ended too often). One that is
+    hung, its process alive and its loop standing still, is ended like one that has died.
 
     Parameters
     ----------
@@ -42,6 +46,8 @@ class KeptService:
         self._folder = folder
         self._addresses = addresses
         self._process: subprocess.Popen[bytes] | None = None
+        self._pulse: Pulse | None = None
+        self._why = ""
         self._starts: deque[float] = deque()
         self._restarts = 0
         self._next_start_s = 0.0
@@ -74,9 +80,18 @@ class KeptService:
         running = self._process is not None and self._process.poll() is None
         return self._process.pid if self._process is not None and running else None
 
+    @property
+    def beats(self) -> bool:
+        """Whether the process has given signs of life; only then can it be called hung."""
+        return self._pulse is not None and self._pulse.heard
+
     def start(self) -> None:
         """Start the process."""
-        self._process = launch(self.spec, self._folder, self._addresses)
+        self._pulse, self._why = Pulse(), ""
+        try:
+            self._process = launch(self.spec, self._folder, self._addresses, self._pulse)
+        finally:
+            self._pulse.launched()
         self._starts.append(time.monotonic())
         self._set("starting")
 
@@ -88,8 +103,9 @@ class KeptService:
         elif self._process is None and self.state == "down" and now >= self._next_start_s:
             self._restarts += 1
             self.start()
-        else:
+        elif self._process is not None:
             self.greet()
+            self._end_if_hung(self._process.pid)
 
     def greet(self) -> None:
         """Call it ready if it starts and answers."""
@@ -105,19 +121,41 @@ class KeptService:
         if identity is not None and not end(identity, _STOP_S):
             log.warning("%s did not end by itself and was killed", self.spec.name)
         process.wait()
+        self._listen_no_more()
         self._set("down")
+
+    def _end_if_hung(self, pid: int) -> None:
+        silent_s = self._pulse.silent_s(_GAP_S) if self._pulse is not None else 0.0
+        if silent_s <= self.spec.silence_s or self._why:
+            return
+        identity = ProcessIdentity.of(pid)
+        if identity is None:
+            return
+        self._why = f"hung: its loop had stood still for {silent_s:.0f} s"
+        log.error("%s %s; it is killed", self.spec.name, self._why)
+        # Its end is noticed when it comes: one that waits for a disk does not die at once.
+        kill(identity)
+
+    def _listen_no_more(self) -> None:
+        if self._pulse is not None:
+            self._pulse.close()
+            self._pulse = None
 
     def _take_end(self, now: float, code: int) -> None:
         self._process = None
+        self._listen_no_more()
+        why, self._why = self._why or f"ended ({code})", ""
         while self._starts and now - self._starts[0] > _WINDOW_S:
             self._starts.popleft()
         if len(self._starts) > self.spec.restarts:
-            self._set("failed")
-            log.error("%s ended (%s) too often; it stays down", self.spec.name, code)
+            often = "once" if len(self._starts) == 1 else f"{len(self._starts)} times"
+            when = f"it ended {often} within {_WINDOW_S / 60:.0f} minutes"
+            self._set("failed", f"{when}, and is not started again; at last it {why}")
+            log.error("%s %s, as too often; it stays down", self.spec.name, why)
             return
         self._next_start_s = now + _FIRST_PAUSE_S * 2 ** max(0, len(self._starts) - 1)
         self._set("down")
-        log.warning("%s ended (%s); starting it again", self.spec.name, code)
+        log.warning("%s %s; starting it again", self.spec.name, why)
 
     def _answers(self) -> bool:
         if self.spec.ready_port is None:
@@ -126,7 +164,7 @@ class KeptService:
             probe.settimeout(_ANSWER_S)
             return probe.connect_ex(("127.0.0.1", self.spec.ready_port)) == 0
 
-    def _set(self, state: str) -> None:
+    def _set(self, state: str, why: str = "") -> None:
         self.state = state
         identity = ProcessIdentity.of(self._process.pid) if self._process is not None else None
         write_json(
@@ -135,6 +173,7 @@ class KeptService:
                 "name": self.spec.name,
                 "domain": self.spec.domain,
                 "state": state,
+                "why": why,
                 "restarts": self._restarts,
                 "port": self.spec.ready_port,
                 **(identity.model_dump() if identity else {"pid": None, "started": None}),

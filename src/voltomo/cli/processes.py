@@ -68,6 +68,11 @@ def end(identity: ProcessIdentity, patience_s: float) -> bool:
     return True
 
 
+def kill(identity: ProcessIdentity) -> None:
+    """End a process at once, with its group if it leads one; not waited for."""
+    _signal(identity, signal.SIGKILL)
+
+
 def _signal(identity: ProcessIdentity, number: signal.Signals) -> bool:
     """Send a signal to this very process; False where it has ended."""
     with contextlib.suppress(ProcessLookupError):

@@ -29,6 +29,10 @@ def served(*, virtual: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (CHANNEL_ACCESS, PV_ACCESS) if virtual else (_OWN_CHANNEL_ACCESS, _OWN_PV_ACCESS)
 
 
+_SILENCE_S = {"guard": 10.0}
+"""A hung guard has let the shutter close long before; the others may be busy for a while."""
+
+
 def services(addresses: Addresses, *, virtual: bool) -> tuple[ServiceSpec, ...]:
     """Services of a run: the twin's where the beamline is virtual, and voltomo's own."""
     table = (*_TWIN, *_OWN) if virtual else _OWN
@@ -38,6 +42,7 @@ def services(addresses: Addresses, *, virtual: bool) -> tuple[ServiceSpec, ...]:
             module=module,
             domain=domain,
             ready_port=addresses.channel_access.get(name, addresses.page),
+            silence_s=_SILENCE_S.get(name, ServiceSpec.silence_s),
         )
         for name, module, domain in table
     )

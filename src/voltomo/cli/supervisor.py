@@ -169,6 +169,11 @@ class Supervisor:
         with self._one_at_a_time:
             return {name: kept.state for name, kept in self._kept.items()}
 
+    def beating(self) -> set[str]:
+        """Names of the services that have given signs of life since they were started."""
+        with self._one_at_a_time:
+            return {name for name, kept in self._kept.items() if kept.beats}
+
     def pid(self, name: str) -> int:
         """Process number of a service that runs.
 

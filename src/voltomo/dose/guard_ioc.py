@@ -18,6 +18,7 @@ from voltomo.dose.ledger import Ledger
 from voltomo.dose.materials import material
 from voltomo.model.pv_names import PvNames
 from voltomo.runtime.append_log import AppendLog, LogDamaged, LogInUse, LogReader
+from voltomo.runtime.heartbeat import Heartbeat
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent, stop_on_signals
 
@@ -67,6 +68,7 @@ def main() -> None:
     builder.LoadDatabase()
     softioc.iocInit(dispatcher, enable_pva=False)
     running = asyncio.run_coroutine_threadsafe(shell.run(), dispatcher.loop)
+    asyncio.run_coroutine_threadsafe(Heartbeat.of_process().keep_beating(), dispatcher.loop)
 
     def stop() -> None:
         asyncio.run_coroutine_threadsafe(shell.shut_down(), dispatcher.loop)

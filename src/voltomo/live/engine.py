@@ -96,6 +96,11 @@ class Engine:
         Gets every slice that is published.
     on_progress : callable
         Gets the progress a few times a second.
+
+    Attributes
+    ----------
+    turns : int
+        Turns of the loop so far: one that stands still is hung.
     """
 
     def __init__(
@@ -135,6 +140,7 @@ class Engine:
         self._next_status_s = 0.0
         self._give_up_s = 0.0
         self._running = True
+        self.turns = 0
 
     def offer(self, frame: StreamedFrame) -> None:
         """Take a frame from the stream; a full queue drops it here, the file still has it."""
@@ -168,6 +174,7 @@ class Engine:
             self._fill()
             self._publish()
             self._report()
+            self.turns += 1
 
     def _take_orders(self) -> None:
         while True:

@@ -24,6 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from voltomo.live.page_feed import Feed, Slices, gather_runs, gather_values
 from voltomo.live.settings import LiveSettings
 from voltomo.model.pv_names import PvNames
+from voltomo.runtime.heartbeat import Heartbeat
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent
 
@@ -44,7 +45,9 @@ def make_app(feed: Feed, prefix: str, pvs: PvNames, run_log: Path) -> Starlette:
         await gather_values(feed, prefix, pvs)
         app.state.slices = Slices(feed, f"{prefix}Live:Slice")
         runs = asyncio.create_task(gather_runs(feed, run_log))
+        beating = asyncio.create_task(Heartbeat.of_process().keep_beating())
         yield
+        beating.cancel()
         runs.cancel()
         app.state.slices.close()
 

@@ -17,6 +17,7 @@ from voltomo.live.live_slice import SliceState
 from voltomo.live.settings import LiveSettings
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.trigger_source import unpack
+from voltomo.runtime.heartbeat import Heartbeat
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent, stop_on_signals
 
@@ -237,7 +238,11 @@ def main() -> None:
     ).result()
     thread = threading.Thread(target=engine.run, name="engine")
     thread.start()
+    heartbeat, turns = Heartbeat.of_process(), 0
     while not stopping.wait(0.5):
+        if engine.turns != turns:
+            turns = engine.turns
+            heartbeat.beat()
         if not subscription[2].is_set():
             # Searches grow rare by themselves; a camera that comes back is wanted at once.
             subscription[0].hurryUp()

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from voltomo.model.pv_names import PvNames
 from voltomo.runtime.addresses import Addresses, Facility
+from voltomo.runtime.heartbeat import HEARTBEAT_VARIABLE, Pulse
 from voltomo.runtime.ports import PortBlock
 from voltomo.runtime.run_folder import RUN_FOLDER_VARIABLE, RunFolder
 from voltomo.runtime.service import PARENT_VARIABLE, ServiceSpec
@@ -61,7 +62,9 @@ def end_of_log(folder: RunFolder, name: str, lines: int = 12) -> str:
     return "\n".join(said[starts[-1] + 1 if starts else 0 :][-lines:])
 
 
-def launch(spec: ServiceSpec, folder: RunFolder, addresses: Addresses) -> subprocess.Popen[bytes]:
+def launch(
+    spec: ServiceSpec, folder: RunFolder, addresses: Addresses, pulse: Pulse | None = None
+) -> subprocess.Popen[bytes]:
     """Start a service as a process of its own group; its output goes to the run folder.
 
     The process inherits no EPICS settings of the caller: it can reach and be reached by the
@@ -72,6 +75,8 @@ def launch(spec: ServiceSpec, folder: RunFolder, addresses: Addresses) -> subpro
     environment |= {RUN_FOLDER_VARIABLE: str(folder.root), "PYTHONUNBUFFERED": "1"}
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     environment |= {PARENT_VARIABLE: str(os.getpid())}
+    if pulse is not None:
+        environment[HEARTBEAT_VARIABLE] = str(pulse.far)
     environment |= spec.environment
     with log_path(folder, spec.name).open("ab") as log:
         utc = datetime.now(UTC).isoformat(timespec="seconds")
@@ -84,4 +89,5 @@ def launch(spec: ServiceSpec, folder: RunFolder, addresses: Addresses) -> subpro
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,
+            pass_fds=() if pulse is None else (pulse.far,),
         )

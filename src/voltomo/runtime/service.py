@@ -67,6 +67,9 @@ class ServiceSpec:
         A TCP port on 127.0.0.1 that accepts once the service serves; None: it needs no proof.
     restarts : int
         How often it is started again within ten minutes before the supervisor gives up.
+    silence_s : float
+        A service that has given signs of life (`Heartbeat`) and gives none for so long is hung,
+        and is ended and started again.
     environment : dict
         Further environment variables of the process.
     """
@@ -77,6 +80,7 @@ class ServiceSpec:
     arguments: tuple[str, ...] = ()
     ready_port: int | None = None
     restarts: int = 5
+    silence_s: float = 60.0
     environment: dict[str, str] = field(default_factory=dict[str, str])
 
     def command(self, run_folder: Path) -> list[str]:

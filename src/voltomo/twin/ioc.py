@@ -19,6 +19,7 @@ from caproto import CaprotoValueError
 from caproto.asyncio.server import Context
 from caproto.server import common
 
+from voltomo.runtime.heartbeat import Heartbeat
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent
 from voltomo.twin.settings import TwinSettings
@@ -178,7 +179,8 @@ async def serve(device: Device) -> None:
     server = Context(dict(device.pvdb), interfaces=["127.0.0.1"])
     gc.collect()
     gc.freeze()
-    await _until_stopped(stopping, [device.run(), server.run()])
+    beating = Heartbeat.of_process().keep_beating()
+    await _until_stopped(stopping, [device.run(), server.run(), beating])
 
 
 def main(make: Callable[[Scene], Device], words: list[str] | None = None) -> int:
