@@ -136,6 +136,7 @@ def test_what_a_recording_did_not_say_is_not_shown_as_known(folder, tmp_path):
     assert "not recorded, 25\N{NO-BREAK SPACE}keV assumed" in page
     assert "the recording has no frame here" in page
     assert "Beam open" not in page
+    assert "Exposure" not in page
 
 
 def test_limits_are_shown_with_their_source_and_doubts_are_stamped(folder, tmp_path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import typer
 
 from voltomo.cli.errors import Refused
 from voltomo.cli.job import Job, output_folder, run_job
+from voltomo.model.names import safe_name
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
 from voltomo.profiles.scan_file import ScanFile
 from voltomo.runtime.recorded_scan import RecordedHead
@@ -51,6 +53,7 @@ def replay_job(path: Path, axis_column: float | None, output: Path, rate: float)
         "replay_file": str(path.resolve()),
         "replay_scale": recorded.scale,
     }
+    sample = virtual.samples[0].model_copy(update={"name": recorded_name(recorded)})
     file = BeamlineFile.model_validate(
         {
             **virtual.model_dump(),
@@ -61,12 +64,13 @@ def replay_job(path: Path, axis_column: float | None, output: Path, rate: float)
             "pixel_um": recorded.pixel_um or _PIXEL_UM,
             "axis_column": axis,
             "energy_keV": recorded.energy_keV or _ENERGY_KEV,
+            "samples": [sample.model_dump()],
             "twin": {**virtual.twin, "camera": camera},
         }
     )
     period_s = 1.0 / rate
     scan = ScanFile(
-        sample=virtual.samples[0].name,
+        sample=sample.name,
         projections=grid.count,
         range_deg=grid.step_deg * grid.count,
         start_deg=grid.start_deg,
@@ -77,6 +81,17 @@ def replay_job(path: Path, axis_column: float | None, output: Path, rate: float)
         flats_after=0,
     )
     return Job("replay", file, scan, output)
+
+
+def recorded_name(recorded: RecordedHead) -> str:
+    """What the recording calls its sample, else the file's own name, as a name may be written."""
+    for text in (recorded.sample, recorded.path.stem):
+        allowed = re.sub(r"[^\w. -]+|\.{2,}", "-", text).strip(" ._-")[:64]
+        try:
+            return safe_name(allowed)
+        except ValueError:
+            continue
+    return "recording"
 
 
 def _find_axis(recorded: RecordedHead) -> float:

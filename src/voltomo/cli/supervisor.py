@@ -188,9 +188,7 @@ class Supervisor:
         deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             with self._one_at_a_time:
-                kept = self._kept[name]
-                # Its end may not have been noticed yet: ask the process, too.
-                if kept.state == "ready" and kept.pid is not None:
+                if self._kept[name].ready():
                     return True
             time.sleep(_POLL_S)
         return False
@@ -218,7 +216,7 @@ class Supervisor:
 
     def _wait_for_all(self, patience_s: float) -> None:
         deadline = time.monotonic() + patience_s
-        while waiting := [kept for kept in self._kept.values() if kept.state != "ready"]:
+        while waiting := [kept for kept in self._kept.values() if not kept.ready()]:
             if self._stopping.is_set():
                 raise StartFailed(
                     "told to stop before everything was ready; everything was stopped again"
@@ -226,7 +224,7 @@ class Supervisor:
             late = time.monotonic() > deadline
             for kept in waiting:
                 kept.greet()
-                if kept.pid is None or (late and kept.state != "ready"):
+                if kept.pid is None or (late and not kept.ready()):
                     raise StartFailed(self._why_not(kept))
             time.sleep(_POLL_S)
 
@@ -254,6 +252,6 @@ class Supervisor:
         with self._one_at_a_time:
             for name in stop_order(list(self._kept)):
                 try:
-                    self._kept[name].end()
+                    self._kept[name].stop()
                 except OSError:
                     log.exception("the end of %s could not be written down", name)

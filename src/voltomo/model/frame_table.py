@@ -222,14 +222,7 @@ def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float)
     residual = time_s - triggers.time_s[nearest] if triggers.index.size else time_s
     inside = np.zeros(fresh.shape, dtype=bool)
     if triggers.index.size:
-        period_s = triggers.period_s[nearest]
-        inside = np.abs(residual) <= WINDOW_OF_PERIOD * period_s
-        # The next trigger is a period away, its window begins at three quarters of it.
-        sigma_s = np.hypot(clock.uncertainty_s(frames.time_s[fresh]), clock.jitter_s)
-        inside &= CLOCK_SIGMAS * sigma_s <= period_s / 2
-        if frames.block is not None:
-            said = frames.block[fresh]
-            inside &= (said < 0) | (said == triggers.block[nearest])
+        inside = _inside(triggers, frames.chosen(fresh), clock, nearest, residual)
     candidates = np.bincount(nearest[inside], minlength=triggers.index.size)
     candidates[_doubtful(triggers, frames.chosen(fresh), time_s, candidates)] *= 2
 
@@ -260,6 +253,20 @@ def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float)
         orphans=frames.source[fresh[~inside]],
         duplicates=frames.source[repeated],
     )
+
+
+def _inside(
+    triggers: Triggers, frames: Frames, clock: ClockMap, nearest: Ints, residual_s: Floats
+) -> NDArray[np.bool_]:
+    """Whether each frame lies in the window of its nearest trigger, of its own block."""
+    period_s = triggers.period_s[nearest]
+    inside = np.abs(residual_s) <= WINDOW_OF_PERIOD * period_s
+    # The next trigger is a period away, its window begins at three quarters of it.
+    sigma_s = np.hypot(clock.uncertainty_s(frames.time_s), clock.jitter_s)
+    inside &= CLOCK_SIGMAS * sigma_s <= period_s / 2
+    if frames.block is not None:
+        inside &= (frames.block < 0) | (frames.block == triggers.block[nearest])
+    return inside
 
 
 def _doubtful(

@@ -64,7 +64,10 @@ class TriggerSource(Protocol):
     the stage passes ``start_deg``.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What documents call it."""
+        ...
 
     def reset(self) -> Any:
         """Set the index to 0 and forget all latches. Returns a status."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,6 +33,7 @@ class Opening(BaseModel):
     Times are None where they are not known: a guard that died is charged what it had reserved.
     ``flux`` holds pairs (UTC seconds, photons/cm²/s) at the sample;
     ``dose_per_fluence_Gy_cm2`` times a fluence in photons/cm² is the best estimate of dose.
+    ``utc_minus_monotonic_s`` says what the guard took for UTC; None where its log does not.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -48,6 +50,30 @@ class Opening(BaseModel):
     dose_central_Gy: float
     open_s: float
     stamp: str = ""
+    utc_minus_monotonic_s: float | None = None
+
+    def by_clock(self, utc_minus_monotonic_s: float | None) -> Self:
+        """The same opening, dated by what somebody else took for UTC.
+
+        The guard dates by the clock as it was set when the guard began, and a clock may be set
+        at any time; the machine's monotonic clock, which both logs hold, is not.
+        """
+        later_s = steps_between(self.utc_minus_monotonic_s, utc_minus_monotonic_s)
+        if later_s == 0 or self.opened_utc_s is None or self.closed_utc_s is None:
+            return self
+        return self.model_copy(
+            update={
+                "opened_utc_s": self.opened_utc_s + later_s,
+                "closed_utc_s": self.closed_utc_s + later_s,
+                "flux": tuple((utc_s + later_s, flux) for utc_s, flux in self.flux),
+                "utc_minus_monotonic_s": utc_minus_monotonic_s,
+            }
+        )
+
+
+def steps_between(before_s: float | None, after_s: float | None) -> float:
+    """How much later UTC says it is after it was set, 0 where that is not known."""
+    return 0.0 if before_s is None or after_s is None else after_s - before_s
 
 
 @dataclass
@@ -67,7 +93,8 @@ def charged_by_run(exposure_entries: Iterable[Entry]) -> dict[str, Charged]:
             continue
         charged = found.setdefault(uid, Charged())
         if entry.kind == "exposure":
-            charged.openings.append(Opening.model_validate(entry.data))
+            pair = {"utc_minus_monotonic_s": entry.utc_minus_monotonic_s}
+            charged.openings.append(Opening.model_validate(entry.data | pair))
         else:
             charge = Charge.model_validate(entry.data)
             charged.charges[charge.lease_id] = charge

@@ -242,7 +242,11 @@ def _said(scan: Scan) -> Iterator[tuple[str, str]]:
     )
     if spec.sweeps > 1:
         yield "Sweeps", f"{spec.sweeps}, {spec.order}"
-    yield "Exposure", f"{1e3 * spec.exposure_s:g} ms every {1e3 * spec.period_s:g} ms"
+    pace = f"every {1e3 * spec.period_s:g} ms"
+    if record.source == "replay":
+        yield "Played", f"one frame {pace}"
+    else:
+        yield "Exposure", f"{1e3 * spec.exposure_s:g} ms {pace}"
     yield (
         "Darks and flats",
         f"{spec.darks} darks, {spec.flats_before} flats before, {spec.flats_after} after",

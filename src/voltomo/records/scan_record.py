@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from voltomo.model.frame_table import Triggers
 from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, ScanSpec
-from voltomo.records.charges import Charge, Charged, Opening, charged_by_run
+from voltomo.records.charges import Charge, Charged, Opening, charged_by_run, steps_between
 from voltomo.records.run_entries import is_scan
 from voltomo.runtime.log_reader import Entry
 
@@ -214,6 +214,8 @@ class _Fold:
         self.sources: list[FrameSource] = []
         self.baseline: list[Reading] = []
         self.charges: dict[str, Charge] = {}
+        # What UTC was set to when the run began: all times of the record are by that clock.
+        self.utc_minus_monotonic_s: float | None = None
 
     def record(self, charged: Charged) -> ScanRecord:
         start = self.start or {}
@@ -225,7 +227,9 @@ class _Fold:
             latches=_latches(self.latched),
             sources=tuple(dict.fromkeys(self.sources)),
             baseline=tuple(self.baseline),
-            openings=tuple(charged.openings),
+            openings=tuple(
+                opening.by_clock(self.utc_minus_monotonic_s) for opening in charged.openings
+            ),
             # A session that died has not heard of the last settlements; the guard has.
             charges=tuple((self.charges | charged.charges).values()),
         )
@@ -235,15 +239,18 @@ class _Fold:
             charge = Charge.model_validate(entry.data)
             self.charges[charge.lease_id] = charge
         elif entry.kind == "document":
-            self._take_document(entry.data["name"], entry.data["doc"])
+            self._take_document(entry, entry.data["name"], entry.data["doc"])
 
-    def _take_document(self, name: str, doc: dict[str, Any]) -> None:
+    def _take_document(self, entry: Entry, name: str, doc: dict[str, Any]) -> None:
         if name == "start" and doc["uid"] == self.uid:
             self.start = doc
+            self.utc_minus_monotonic_s = entry.utc_minus_monotonic_s
         elif name in ("event", "event_page"):
             descriptor = self.streams.get(doc["descriptor"])
             if descriptor is not None:
-                self._take_events(descriptor, _rows(name, doc))
+                later_s = steps_between(entry.utc_minus_monotonic_s, self.utc_minus_monotonic_s)
+                rows = [(utc_s + later_s, data) for utc_s, data in _rows(name, doc)]
+                self._take_events(descriptor, rows)
         elif doc.get("run_start") != self.uid:
             return
         elif name == "stop":

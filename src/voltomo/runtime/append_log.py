@@ -12,11 +12,11 @@ import fcntl
 import json
 import os
 import threading
-import time
 import zlib
 from pathlib import Path
 from typing import Any, cast
 
+from voltomo.model.clock import Clock, SystemClock
 from voltomo.model.sentence import SentenceError
 from voltomo.runtime.log_reader import (
     START,
@@ -69,6 +69,9 @@ class AppendLog:
         Created with its folder if it does not exist.
     start : LogPosition
         Lines before it were checked earlier and are not checked again.
+    clock : Clock, optional
+        Stamps every entry twice, by UTC and by time that never steps; the machine's own if not
+        given.
 
     Raises
     ------
@@ -80,7 +83,10 @@ class AppendLog:
         A torn last line could not be set aside.
     """
 
-    def __init__(self, path: Path, start: LogPosition = START) -> None:
+    def __init__(
+        self, path: Path, start: LogPosition = START, *, clock: Clock | None = None
+    ) -> None:
+        self._clock = clock or SystemClock()
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Unbuffered: what failed to be written must not come after all with the next entry.
@@ -166,8 +172,8 @@ class AppendLog:
             self._take_back()
         record = {
             "n": self._at.number,
-            "t": time.time() if utc_s is None else utc_s,
-            "m": round(time.monotonic(), 6),
+            "t": self._clock.utc_s() if utc_s is None else utc_s,
+            "m": round(self._clock.now_s(), 6),
             "kind": kind,
             "data": data,
         }

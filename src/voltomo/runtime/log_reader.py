@@ -19,6 +19,8 @@ from voltomo.model.sentence import SentenceError
 
 _WAIT_S = 0.01
 _BUFFER_BYTES = 1 << 20
+_UNWRITTEN = bytes(16)
+"""Zeros in a row: no JSON has them, a disk that was never written does."""
 _NO_WORD = (b"\n\n",)
 """Is in no line."""
 
@@ -40,6 +42,11 @@ class Entry:
     kind: str
     data: Any
     monotonic_s: float | None = None
+
+    @property
+    def utc_minus_monotonic_s(self) -> float | None:
+        """What UTC was set to when the entry was written, None in old logs."""
+        return None if self.monotonic_s is None else self.utc_s - self.monotonic_s
 
 
 @dataclass(frozen=True)
@@ -103,8 +110,8 @@ class LogReader:
                     return
                 crc = checked(line, self._at.crc)
                 if crc is None:
-                    # A crash can leave the length of the last line without its content: zeros.
-                    if b"\0" in line and not file.read(1):
+                    # A crash can leave the length of the last line without its content.
+                    if _UNWRITTEN in line and not file.read(1):
                         return
                     raise damaged(self._path, self._at.number)
                 number = self._at.number
