@@ -18,7 +18,7 @@ _PATIENCE_S = 60.0
 
 
 def main() -> None:
-    """Scan, wait for the worker, print ``frames_streamed`` as JSON last."""
+    """Scan, wait for the worker, print its figures as JSON last."""
     folder = RunFolder(Path(sys.argv[1]))
     beamline = running_beamline(folder)
     spec = load_yaml(folder.root / "scan.yml", ScanFile).spec(beamline)
@@ -28,10 +28,10 @@ def main() -> None:
         deadline = time.monotonic() + _PATIENCE_S
         while session.live.state_of(done.uid) != "Done" and time.monotonic() < deadline:
             time.sleep(0.2)
-        streamed = int(session.live.progress()["frames_streamed"] or 0)
+        live = session.live.progress()
     if done.exit_status != "success":
         raise SystemExit(done.error)
-    made = {"uid": done.uid, "frames_streamed": streamed, "called_utc_s": called_utc_s}
+    made = {"uid": done.uid, "called_utc_s": called_utc_s, **live}
     sys.stdout.write(json.dumps(made) + "\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -228,6 +229,22 @@ context.close()
     words, stamp = bench.client(script).split("|")
     assert words.strip() == "9 10 (64, 96) uint16"
     assert float(stamp) == pytest.approx(bench.world.camera_clock_s(bench.world.now_s()), abs=10)
+
+
+def test_a_writer_that_stands_still_for_seconds_loses_nothing(bench: CameraBench) -> None:
+    bench.stand(sample_x=0.0, shutter=1.0)
+    bench.client(ARM, "stalled", "0.004")
+    writer = bench.processes["writer"]
+    writer.send_signal(signal.SIGSTOP)
+    try:
+        # Four seconds at a hundred frames a second.
+        truth = play(bench, 400, 0.01)
+    finally:
+        writer.send_signal(signal.SIGCONT)
+    assert (truth["fate"] == FATE_DELIVERED).all()
+    assert bench.client(CLOSE).split()[:2] == ["400", "0"]
+    with FrameFile(bench.folder.frames / "stalled.h5", swmr=False) as file:
+        assert file.unique_id.tolist() == truth["unique_id"].tolist()
 
 
 @pytest.mark.kill

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from voltomo.runtime.run_folder import Addresses
 
+_SEARCH_S = 0.5
+
 
 @dataclass(frozen=True)
 class ReceivedSlice:
@@ -45,15 +47,20 @@ class SliceObserver:
         environment = addresses.own_environment()
         conf = {key: text for key, text in environment.items() if key.startswith("EPICS_PVA")}
         self._lock = threading.Lock()
+        self._there = threading.Event()
         self._latest: ReceivedSlice | None = None
         self._receipts: list[tuple[str, int, float]] = []
         self._context = Context("pva", conf=conf, useenv=False, nt=False)
-        self._monitor = self._context.monitor(f"{addresses.prefix}Live:Slice", self._take)
+        self._monitor = self._context.monitor(
+            f"{addresses.prefix}Live:Slice", self._take, notify_disconnect=True
+        )
 
     def _take(self, value: Any) -> None:
         received_s = time.monotonic()
         if isinstance(value, Exception):
+            self._there.clear()
             return
+        self._there.set()
         sizes = [int(dimension["size"]) for dimension in value["dimension"]]
         words = {item["name"]: item["value"] for item in value["attribute"]}
         if "scan_uid" not in words:
@@ -70,6 +77,16 @@ class SliceObserver:
         with self._lock:
             self._latest = slice_
             self._receipts.append((slice_.scan_uid, slice_.last_trigger, received_s))
+
+    def wait_connected(self, patience_s: float) -> bool:
+        """Wait until the worker's slices can be seen; False if they cannot be in time."""
+        deadline = time.monotonic() + patience_s
+        while not self._there.wait(_SEARCH_S):
+            if time.monotonic() > deadline:
+                return False
+            # Searches grow rare by themselves.
+            self._context.hurryUp()
+        return True
 
     @property
     def latest(self) -> ReceivedSlice | None:
@@ -92,6 +109,7 @@ class SliceObserver:
         way, before that slice has come.
         """
         deadline = time.monotonic() + patience_s
+        self.wait_connected(patience_s)
         while time.monotonic() < deadline:
             latest = self.latest
             if (

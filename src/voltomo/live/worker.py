@@ -227,8 +227,9 @@ def main() -> None:
     dispatcher = asyncio_dispatcher.AsyncioDispatcher()
     records = Records(settings.prefix, orders)
     builder.LoadDatabase()
-    softioc.iocInit(dispatcher, enable_pva=False)
+    # Who finds the worker ready by Channel Access finds its slice, too.
     server = SliceServer(f"{settings.prefix}Live:Slice")
+    softioc.iocInit(dispatcher, enable_pva=False)
     engine = Engine(settings, folder.run_log, server.post, records.show)
     orders.engine = engine
     names = folder.addresses().names

@@ -20,6 +20,8 @@ _IDLE_S = 0.02
 _SHORTEST_S = 0.005
 _BATCH_BYTES = 64 * 2**20
 _SILENT_CAMERA_S = 0.5
+_SLOW_S = 1.0
+"""A batch that takes longer is told: a disk that is too slow is easier mended when it is known."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ class WriterEngine:
     def _write(self, ring: FrameRing, stream: Hdf5Stream) -> None:
         complete = self._complete(ring)
         batch, passed, at_end = self._batch(ring, stream)
+        begun_s = time.monotonic()
         try:
             if batch:
                 stream.append(
@@ -199,6 +202,12 @@ class WriterEngine:
             # h5py has all three for a file that cannot be written to.
             self._finish(str(error))
             return
+        took_s = time.monotonic() - begun_s
+        if took_s > _SLOW_S:
+            _log.warning(
+                "the disk took %.1f s for %d frames; %d of %d places of the ring are in use",
+                took_s, len(batch), ring.waiting, ring.slots,
+            )  # fmt: skip
         if passed:
             self._saw(ring.peek(passed - 1), passed)
             ring.release(passed)
