@@ -282,7 +282,10 @@ def test_nothing_is_up(beamline: VirtualBeamline, tmp_path: Path) -> None:
     assert refused("scan", path, *where) == expected
     assert refused("reset", "it was cured", *where) == expected
     real = tmp_path / "real.yml"
-    values = beamline.file.model_dump(mode="json", exclude_defaults=True) | {"virtual": False}
+    values = beamline.file.model_dump(mode="json", exclude_defaults=True) | {
+        "virtual": False,
+        "ca_servers": ["127.0.0.1"],
+    }
     real.write_text(yaml.safe_dump(values))
     said = refused("shell", "--beamline", real, *where)
     assert f"start them with 'voltomo up --beamline {real}'" in said
