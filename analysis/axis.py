@@ -137,6 +137,44 @@ def _refined(first: Rows, mirrored: Rows, shift: float) -> tuple[float, float]:
     return shift, sigma
 
 
+def opposite_views(angles_deg: ArrayLike) -> NDArray[np.int64]:
+    """The views that `axis_from_views` looks at: the first, and two next to its opposite.
+
+    Parameters
+    ----------
+    angles_deg : array_like (views,)
+        Angles, ascending or not.
+
+    Returns
+    -------
+    int64 (3,)
+        Their positions; the axis from these alone is the same as from all.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three, or none comes within two degrees of the opposite.
+    """
+    angles = np.asarray(angles_deg, np.float64)
+    if len(angles) < 3:
+        raise ValueError(f"The axis needs three or more views; there are {len(angles)}.")
+    beyond = _beyond_opposite(angles)
+    near, next_ = (int(i) for i in np.argsort(np.abs(beyond), kind="stable")[:2])
+    if not abs(beyond[near]) <= 2.0:
+        raise ValueError(
+            f"No view comes within 2 deg of the opposite of the first ({angles[0]:g} deg); the "
+            f"nearest is at {angles[near]:g} deg. Give the axis by hand."
+        )
+    return np.array([0, near, next_], dtype=np.int64)
+
+
+def _beyond_opposite(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far each view is beyond the opposite of the first; infinite for the first itself."""
+    beyond = np.mod(angles - angles[0] + 90.0, 360.0) - 90.0 - 180.0
+    beyond[0] = np.inf
+    return beyond
+
+
 def axis_from_views(projections: NDArray[np.float32], angles_deg: ArrayLike) -> tuple[float, float]:
     """Find the rotation axis from a scan whose angles need not meet at exactly 180 degrees.
 
@@ -168,14 +206,8 @@ def axis_from_views(projections: NDArray[np.float32], angles_deg: ArrayLike) -> 
             f"The axis needs three or more views with one angle each; there are "
             f"{len(projections)} with angles {angles.shape}."
         )
-    beyond = np.mod(angles - angles[0] + 90.0, 360.0) - 90.0 - 180.0
-    beyond[0] = np.inf
-    near, next_ = (int(i) for i in np.argsort(np.abs(beyond), kind="stable")[:2])
-    if not abs(beyond[near]) <= 2.0:
-        raise ValueError(
-            f"No view comes within 2 deg of the opposite of the first ({angles[0]:g} deg); the "
-            f"nearest is at {angles[near]:g} deg. Give the axis by hand."
-        )
+    _, near, next_ = (int(place) for place in opposite_views(angles))
+    beyond = _beyond_opposite(angles)
     opposite = projections[near]
     apart = float(beyond[next_] - beyond[near])
     if 1e-6 < abs(apart) <= 4.0:

@@ -1,10 +1,13 @@
 """What a sweep costs beside its frames: ``python -m benchmarks.overhead``.
 
 A sweep of 10 s on the virtual beamline. ``start_to_first_frame_s`` runs from the call of the plan
-to the first trigger of the sweep, priming, darks and flats included. ``beam_open_s`` is the time
-that the beam was open on the sample in the sweep, ``beam_useful_s`` the exposure of its valid
-frames together with the dead time between them; ``wasted_fraction`` is by dose. ``events_per_s``
-is how many events a plain RunEngine with the run log subscribed takes in a second.
+to the first trigger of the sweep, priming, darks and flats included. The rest is of the sweep
+alone: ``beam_open_s`` is the time that the beam was open on the sample, ``beam_useful_s`` the
+exposures of its valid frames; the camera's dead time between them is not useful.
+``wasted_fraction`` is the part of the sweep's dose that no valid frame received,
+``wasted_fraction_by_time`` the part of its open time in which none was exposed.
+``events_per_s`` is how many events a plain RunEngine with the run log subscribed takes in a
+second.
 """
 
 from __future__ import annotations
@@ -42,12 +45,15 @@ def sweep_costs(scan: Scan, called_utc_s: float) -> dict[str, Any]:
     first_utc_s = float(rows.time_s.min()) + to_utc_s
     openings = [o for o in record.openings if o.purpose == block.name]
     open_s = sum(opening.open_s for opening in openings)
-    useful_s = int(rows.valid.sum()) * block.period_s
+    dose_Gy = sum(opening.dose_central_Gy for opening in openings)
+    useful_s = int(rows.valid.sum()) * record.spec.exposure_s
+    useful_Gy = float(rows.dose_Gy[rows.valid].sum())
     return {
         "start_to_first_frame_s": round(first_utc_s - called_utc_s, 2),
         "beam_open_s": round(open_s, 3),
         "beam_useful_s": round(useful_s, 3),
-        "wasted_fraction": round(1 - useful_s / open_s, 4) if open_s else None,
+        "wasted_fraction": round(1 - useful_Gy / dose_Gy, 4) if dose_Gy else None,
+        "wasted_fraction_by_time": round(1 - useful_s / open_s, 4) if open_s else None,
     }
 
 

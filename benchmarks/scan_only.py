@@ -26,9 +26,9 @@ def main() -> None:
         called_utc_s = time.time()
         done = perform(session, spec)
         deadline = time.monotonic() + _PATIENCE_S
-        while session.live.state.get() != "Done" and time.monotonic() < deadline:
+        while session.live.state_of(done.uid) != "Done" and time.monotonic() < deadline:
             time.sleep(0.2)
-        streamed = int(session.live.frames_streamed.get())
+        streamed = int(session.live.progress()["frames_streamed"] or 0)
     if done.exit_status != "success":
         raise SystemExit(done.error)
     made = {"uid": done.uid, "frames_streamed": streamed, "called_utc_s": called_utc_s}

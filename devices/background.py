@@ -2,17 +2,73 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from epics.ca import CAThread
 from ophyd.status import Status
 
-from voltomo.devices.faults import fault
+from voltomo.devices.faults import DeviceFault, fault
+
+log = logging.getLogger(__name__)
 
 _POLL_S = 0.01
+
+
+class GivenUp(DeviceFault):
+    """A step was not taken, since something later has been asked of the device."""
+
+
+class Turns:
+    """Lets the works of one device come one after the other, and old ones give way to new ones.
+
+    A status may fail, by its time-out or because another device of its group failed, while the
+    work behind it goes on. What is asked for next asks it to give up, and begins when it has
+    ended: so nothing is armed after it was disarmed.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self.give_up = threading.Event()
+        """Set when the latest work is asked to give up; each work looks at its own."""
+
+    def next(self) -> threading.Event:
+        """Ask what works to give up; by the event the new work will be asked in its turn."""
+        self.give_up.set()
+        self.give_up = threading.Event()
+        return self.give_up
+
+    def take(self, work: Callable[[], object], undo: Callable[[], object] | None = None) -> None:
+        """Work, once all earlier works have ended; should it fail, undo what it did."""
+        with self._lock:
+            try:
+                work()
+            except Exception:
+                if undo is not None:
+                    _quietly(undo)
+                raise
+
+
+def _quietly(undo: Callable[[], object]) -> None:
+    try:
+        undo()
+    except Exception as error:  # noqa: BLE001
+        # What failed first is the error that counts.
+        log.warning("a step that failed could not be undone: %s", error)
+
+
+def demand_wanted(give_up: threading.Event, name: str) -> None:
+    """Refuse the next step where something later has been asked for.
+
+    Raises
+    ------
+    GivenUp
+        It has.
+    """
+    if give_up.is_set():
+        raise GivenUp(f"{name}: the step was given up, since something else was asked for")
 
 
 def in_background(name: str, work: Callable[[], object], timeout_s: float) -> Status:
@@ -27,6 +83,9 @@ def in_background(name: str, work: Callable[[], object], timeout_s: float) -> St
     timeout_s : float
         After this long the status fails, whatever the thread does.
     """
+    # Not before ophyd, which says where libca is.
+    from epics.ca import CAThread
+
     status = Status(timeout=None)
 
     def overdue() -> None:

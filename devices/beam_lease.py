@@ -37,8 +37,9 @@ class BeamLease(GuardChannel):
 
     Attributes
     ----------
-    engine_running : callable
-        Whether the RunEngine runs; without it nothing is renewed.
+    engine_running : callable or None
+        Whether the RunEngine runs: a lease is given and renewed only while it does. None, before
+        somebody says how to tell, gives no lease.
     device_lost : callable
         A sentence on a device that is away, None while all are there.
     on_settlement : callable
@@ -47,7 +48,7 @@ class BeamLease(GuardChannel):
 
     def __init__(self, prefix: str = "", *, name: str, **kwargs: Any) -> None:
         super().__init__(prefix, name=name, **kwargs)
-        self.engine_running: Callable[[], bool] = lambda: True
+        self.engine_running: Callable[[], bool] | None = None
         self.device_lost: Callable[[], str | None] = lambda: None
         self.on_settlement: Callable[[Settlement], None] = _nobody
         self._state_lock = threading.RLock()
@@ -106,7 +107,7 @@ class BeamLease(GuardChannel):
                 self.name,
                 "a guard that gives leases",
                 f"a latched one: {answer.get('reason')}",
-                "no beam was used; find the cause, then reset the guard: voltomo reset 'REASON'",
+                "no beam was used; find the cause, then: voltomo guard reset --reason 'WHY'",
             )
         left_s = float(answer["seconds_left"])
         if need.seconds > left_s or float(answer["dose_left_Gy"]) <= 0:
@@ -121,6 +122,17 @@ class BeamLease(GuardChannel):
         with self._state_lock:
             if self._held is not None:
                 raise fault(self.name, "no lease to be held", f"lease {self._held}")
+            if self.engine_running is None:
+                raise fault(
+                    self.name,
+                    "to be told whether the RunEngine runs, without which the beam could outlive "
+                    "it",
+                    "nobody who tells",
+                    f"no beam was used; set {self.name}.engine_running, to "
+                    "lambda: str(RE.state) == 'running' say, or open a session, which does",
+                )
+            if not self.engine_running():
+                raise fault(self.name, "a RunEngine that runs", "none", "no beam was used")
             self._end = threading.Event()
             self._held = self.request(request)
             beat = CAThread(target=self._renew_until, args=(self._end,), daemon=True)
@@ -129,7 +141,7 @@ class BeamLease(GuardChannel):
     def _renew_until(self, end: threading.Event) -> None:
         """The heartbeat: it stops with the RunEngine, with a device, or with the lease."""
         while not end.wait(_RENEW_EVERY_S):
-            if not self.engine_running():
+            if self.engine_running is None or not self.engine_running():
                 # A paused or halted engine: RunEngine.stop follows, or the guard's stale time.
                 self._lose(_NOT_RUNNING, end)
                 return

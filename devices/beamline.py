@@ -19,6 +19,7 @@ from voltomo.devices.quiet_libca import quiet_libca
 from voltomo.devices.shutter import Shutter
 from voltomo.devices.stages import RotationStage, SampleStage
 from voltomo.devices.trigger_box import TriggerBox
+from voltomo.model.pv_names import PvNames
 from voltomo.model.sentence import SentenceError
 
 _SHOWN = 8
@@ -62,18 +63,24 @@ class Beamline:
 
 
 def connect_beamline(
-    prefix: str, timeout_s: float = timeouts.CONNECTION_S, *, frames_folder: Path | None = None
+    prefix: str,
+    timeout_s: float = timeouts.CONNECTION_S,
+    *,
+    frames_folder: Path | None = None,
+    pvs: PvNames | None = None,
 ) -> Beamline:
     """Make all devices of a beamline and wait until every PV answers.
 
     Parameters
     ----------
     prefix : str
-        First part of all PV names.
+        First part of the names of voltomo's own PVs.
     timeout_s : float
         For all of them together.
     frames_folder : Path, optional
         Where files of frames go; the folder that the writer shows if not given.
+    pvs : PvNames, optional
+        Names of the devices' PVs; those of the virtual beamline under ``prefix`` if not given.
 
     Raises
     ------
@@ -82,18 +89,19 @@ def connect_beamline(
     """
     timeouts.use_everywhere()
     quiet_libca()
-    rotation = RotationStage(f"{prefix}Stage:Rotation", name="rotation", labels={"motors"})
-    trigger = TriggerBox(f"{prefix}Trigger:", name="trigger", labels={"triggers"})
+    names = pvs or PvNames(prefix=prefix)
+    rotation = RotationStage(names.rotation, name="rotation", labels={"motors"})
+    trigger = TriggerBox(names.trigger, name="trigger", labels={"triggers"})
     camera = Camera(
-        f"{prefix}Cam:",
+        names.camera,
         name="camera",
         labels={"detectors", "area_detectors"},
         frames_folder=frames_folder,
     )
-    sample_stage = SampleStage(f"{prefix}Stage:", name="sample_stage", labels={"baseline"})
-    beam_monitor = BeamMonitor(f"{prefix}Beam:", name="beam_monitor", labels={"baseline"})
-    energy = Energy(f"{prefix}Beam:", name="energy", labels={"baseline"})
-    shutter = Shutter(f"{prefix}Shutter:", name="shutter", labels={"shutters"})
+    sample_stage = SampleStage.at(names, name="sample_stage", labels={"baseline"})
+    beam_monitor = BeamMonitor.at(names, name="beam_monitor", labels={"baseline"})
+    energy = Energy.at(names, name="energy", labels={"baseline"})
+    shutter = Shutter(names.shutter, name="shutter", labels={"shutters"})
     lease = BeamLease(f"{prefix}Guard:", name="lease", labels={"shutters"})
     devices = (rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, lease)
     _wait_for_all(devices, timeout_s)
@@ -138,7 +146,7 @@ def _wait_for_all(devices: tuple[Device, ...], timeout_s: float) -> None:
     raise BeamlineIncomplete(
         f"expected {len(signals)} PVs of the beamline to answer within {timeout_s:g} s, saw none "
         f"from {len(names)}: {shown}{more}; no beam was used; see 'voltomo status', or the "
-        "beamline file's prefix"
+        "names ('pvs') and addresses ('epics') in the beamline file"
     )
 
 

@@ -16,16 +16,23 @@ from ophyd.areadetector.cam import SimDetectorCam
 from ophyd.areadetector.plugins import HDF5Plugin_V34, PvaPlugin_V34
 from ophyd.status import Status
 
-from voltomo.devices.background import in_background, put, put_and_confirm, wait_until
+from voltomo.devices.background import (
+    Turns,
+    demand_wanted,
+    in_background,
+    put,
+    put_and_confirm,
+    wait_until,
+)
 from voltomo.devices.camera_checks import check_camera
-from voltomo.devices.camera_file import read_frames
+from voltomo.devices.camera_file import read_stamps
 from voltomo.devices.faults import DeviceFault, fault
 from voltomo.devices.timeouts import ARMING_S, CLOSING_S
 from voltomo.model.arming import CameraSetup, FrameBlock
+from voltomo.model.frame_layout import FRAMES
 from voltomo.model.frame_table import Frames
 from voltomo.model.scan_spec import Block
 
-DATASET = "/entry/data/data"
 _POLL_S = 0.02
 
 
@@ -77,16 +84,23 @@ class Camera(Device):
         self.frames_folder = frames_folder
         self._armed: _Armed | None = None
         self._last_path: Path | None = None
-        self._give_up = threading.Event()
+        self._turns = Turns()
 
     def prepare(self, what: CameraSetup | FrameBlock | None) -> Status:
         """Check for a scan, arm for a block, or stop and close (None)."""
+        give_up, take = self._turns.next(), self._turns.take
         if what is None:
-            self._give_up.set()
-            return in_background(f"{self.name} close", self._close, CLOSING_S + ARMING_S)
+            patience_s = CLOSING_S + 2 * ARMING_S
+            return in_background(f"{self.name} close", lambda: take(self._close), patience_s)
         if isinstance(what, CameraSetup):
-            return in_background(f"{self.name} check", lambda: self._check(what), 30.0)
-        return in_background(f"{self.name} arm", lambda: self._arm(what), 5 * ARMING_S)
+            return in_background(
+                f"{self.name} check", lambda: take(lambda: self._check(what, give_up)), 30.0
+            )
+        return in_background(
+            f"{self.name} arm",
+            lambda: take(lambda: self._arm(what, give_up), undo=self._close),
+            5 * ARMING_S,
+        )
 
     def kickoff(self) -> Status:
         """Nothing to start: the camera waits for triggers from `prepare` on."""
@@ -104,7 +118,10 @@ class Camera(Device):
         if armed is None:
             raise DeviceFault(f"{self.name}: expected a block to be armed, saw none")
         patience_s = quiet_s(armed.block.block) + CLOSING_S + armed.block.block.seconds
-        return in_background(f"{self.name} finish", lambda: self._finish(armed), patience_s)
+        give_up = self._turns.give_up
+        return in_background(
+            f"{self.name} finish", lambda: self._finish(armed, give_up), patience_s
+        )
 
     def get_index(self) -> int:
         """Frames of the present file that are written."""
@@ -138,7 +155,7 @@ class Camera(Device):
                 uri=f"file://localhost{quote(str(armed.path))}",
                 data_key=f"{self.name}_image",
                 parameters={
-                    "dataset": DATASET,
+                    "dataset": FRAMES,
                     "chunk_shape": [1, *armed.shape],
                     "swmr": True,
                     "block": armed.block.block.name,
@@ -154,11 +171,11 @@ class Camera(Device):
         """Stamps and numbers of the frames of the last block whose file is closed."""
         if self._last_path is None:
             raise DeviceFault(f"{self.name}: expected a closed file of frames, saw none")
-        return read_frames(self._last_path)
+        return read_stamps(self._last_path)
 
     def stop(self, *, success: bool = False) -> None:
         """No more frames; the file is closed by the writer."""
-        self._give_up.set()
+        self._turns.give_up.set()
         for signal in (self.cam.acquire, self.hdf1.capture):
             if signal.connected:
                 signal.put(0, wait=False)
@@ -182,36 +199,44 @@ class Camera(Device):
             raise fault(self.name, "the writer to answer", "it disconnected")
         return int(self.hdf1.num_captured.get(use_monitor=False, timeout=1.0))
 
-    def _check(self, setup: CameraSetup) -> None:
+    def _check(self, setup: CameraSetup, give_up: threading.Event) -> None:
+        demand_wanted(give_up, self.name)
         self._close()
-        check_camera(self, setup, self.folder())
+        check_camera(self, setup, self.folder(), give_up)
 
-    def _arm(self, wanted: FrameBlock) -> None:
+    def _arm(self, wanted: FrameBlock, give_up: threading.Event) -> None:
+        demand_wanted(give_up, self.name)
         self._close()
-        self._give_up.clear()
         path = self.folder() / f"{wanted.file_name}.h5"
         if path.exists():
             raise fault(self.name, f"no file {path}", "one", "no frame is ever overwritten")
-        self._open_file(path, wanted.block)
+        self._open_file(path, wanted.block, give_up)
         cam = self.cam
-        put_and_confirm(cam.trigger_mode, "External")
-        put_and_confirm(cam.image_mode, "Continuous")
-        put_and_confirm(cam.acquire_time, float(wanted.exposure_s))
-        put_and_confirm(cam.acquire_period, float(wanted.block.period_s))
+        for signal, value in (
+            (cam.trigger_mode, "External"),
+            (cam.image_mode, "Continuous"),
+            (cam.acquire_time, float(wanted.exposure_s)),
+            (cam.acquire_period, float(wanted.block.period_s)),
+        ):
+            demand_wanted(give_up, self.name)
+            put_and_confirm(signal, value)
         cam.acquire.put(1, wait=False)
         wait_until(
             lambda: str(cam.acquire.get(use_monitor=False)) in ("1", "Acquire"),
             ARMING_S,
             lambda: fault(self.name, "the camera to wait for triggers", cam.acquire.get()),
+            give_up,
         )
+        demand_wanted(give_up, self.name)
         shape = (int(self.hdf1.array_size.height.get()), int(self.hdf1.array_size.width.get()))
         self._armed = _Armed(wanted, path, shape)
 
-    def _open_file(self, path: Path, block: Block) -> None:
+    def _open_file(self, path: Path, block: Block, give_up: threading.Event) -> None:
         hdf = self.hdf1
         put_and_confirm(hdf.file_name, path.stem)
         # A bounded file, with room for frames that are delivered twice.
         put_and_confirm(hdf.num_capture, 2 * block.count)
+        demand_wanted(give_up, self.name)
         hdf.capture.put(1, wait=False)
 
         def opened() -> bool:
@@ -225,19 +250,25 @@ class Camera(Device):
             seen = f"{hdf.full_file_name.get()!r} ({hdf.write_message.get() or 'no message'})"
             return fault(self.name, f"the writer to open {path}", seen, "the beam is closed")
 
-        wait_until(opened, ARMING_S, complain)
+        wait_until(opened, ARMING_S, complain, give_up)
 
-    def _finish(self, armed: _Armed) -> None:
+    def _finish(self, armed: _Armed, give_up: threading.Event) -> None:
         limit_s = quiet_s(armed.block.block)
         count, since_s = -1, time.monotonic()
-        while not self._give_up.is_set():
+        while not give_up.is_set():
             seen = self._captured()
             if seen != count:
                 count, since_s = seen, time.monotonic()
             if count >= armed.block.block.count or time.monotonic() - since_s > limit_s:
                 break
             time.sleep(_POLL_S)
-        self._close(armed)
+
+        def close() -> None:
+            # Whoever asked for something else closes, or has armed the next block already.
+            if not give_up.is_set():
+                self._close(armed)
+
+        self._turns.take(close)
 
     def _close(self, armed: _Armed | None = None) -> None:
         """Stop the camera and close the file; one that is away does not keep the other open."""

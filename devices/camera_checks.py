@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voltomo.devices.background import put_and_confirm, wait_until
+from voltomo.devices.background import demand_wanted, put_and_confirm, wait_until
 from voltomo.devices.camera_file import check_room
 from voltomo.devices.faults import fault
 from voltomo.devices.timeouts import ARMING_S
@@ -18,7 +19,9 @@ _HEADER_BYTES = 100_000
 _TEMPLATE = "%s%s.h5"
 
 
-def check_camera(camera: Camera, setup: CameraSetup, folder: Path) -> None:
+def check_camera(
+    camera: Camera, setup: CameraSetup, folder: Path, give_up: threading.Event
+) -> None:
     """Set up camera and writer for a scan, and refuse with a sentence what would fail later.
 
     Raises
@@ -26,11 +29,15 @@ def check_camera(camera: Camera, setup: CameraSetup, folder: Path) -> None:
     DeviceFault
         Frame size, port graph, exposure, file path or disk room do not fit the scan.
     """
-    _prime(camera, setup)
-    _check_ports(camera)
-    _check_size(camera, setup)
-    _check_exposure(camera, setup)
-    _set_path(camera, folder)
+    for step in (
+        lambda: _prime(camera, setup),
+        lambda: _check_ports(camera),
+        lambda: _check_size(camera, setup),
+        lambda: _check_exposure(camera, setup),
+        lambda: _set_path(camera, folder),
+    ):
+        demand_wanted(give_up, camera.name)
+        step()
     check_room(folder, setup.frames * setup.rows * setup.columns * 2 + _HEADER_BYTES)
 
 
@@ -75,16 +82,23 @@ def _set_path(camera: Camera, folder: Path) -> None:
     put_and_confirm(hdf.create_directory, 0)
     hdf.file_path.put(text, wait=True, timeout=ARMING_S)
     wait_until(
-        lambda: (
-            str(hdf.file_path.get(use_monitor=False)).rstrip("/") == str(folder)
-            and str(hdf.file_path_exists.get(use_monitor=False)) in ("1", "Yes")
-        ),
+        lambda: str(hdf.file_path.get(use_monitor=False)).rstrip("/") == str(folder),
         ARMING_S,
         lambda: fault(
             camera.name,
-            f"the writer to see the folder {folder}",
-            f"{hdf.file_path.get()!r}",
-            "no beam was used; it must exist where the writer runs",
+            f"the writer to take the folder {folder}",
+            f"FilePath at {hdf.file_path.get()!r}",
+            "no beam was used",
+        ),
+    )
+    wait_until(
+        lambda: str(hdf.file_path_exists.get(use_monitor=False)) in ("1", "Yes"),
+        ARMING_S,
+        lambda: fault(
+            camera.name,
+            f"the folder {folder} to exist where the writer runs",
+            "FilePathExists at No",
+            "no beam was used; make the folder on the writer's machine, or mount it there",
         ),
     )
     put_and_confirm(hdf.file_template, _TEMPLATE)

@@ -9,13 +9,11 @@ import h5py
 import numpy as np
 
 from voltomo.devices.faults import fault
+from voltomo.model.frame_layout import STAMPS, UNIQUE_IDS
 from voltomo.model.frame_table import Frames
 
-_STAMPS = "/entry/instrument/NDAttributes/NDArrayTimeStamp"
-_NUMBERS = "/entry/instrument/NDAttributes/NDArrayUniqueId"
 
-
-def read_frames(path: Path) -> Frames:
+def read_stamps(path: Path) -> Frames:
     """Stamps and numbers of the frames in a closed file.
 
     Raises
@@ -25,8 +23,8 @@ def read_frames(path: Path) -> Frames:
     """
     try:
         with h5py.File(path, "r", libver="latest", swmr=True) as file:
-            stamps = np.asarray(file[_STAMPS], dtype=np.float64)
-            numbers = np.asarray(file[_NUMBERS], dtype=np.int64)
+            stamps = np.asarray(file[STAMPS], dtype=np.float64)
+            numbers = np.asarray(file[UNIQUE_IDS], dtype=np.int64)
     except (OSError, KeyError) as error:
         raise fault(
             "camera", f"stamps and numbers of frames in {path}", str(error), "no beam was used"

@@ -5,19 +5,26 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from ophyd import Component, Device, EpicsSignal, EpicsSignalRO
 from ophyd.status import Status
 
-from voltomo.devices.background import in_background, put, put_and_confirm, wait_until
+from voltomo.devices.background import (
+    Turns,
+    demand_wanted,
+    in_background,
+    put,
+    put_and_confirm,
+    wait_until,
+)
 from voltomo.devices.faults import DeviceFault, fault
 from voltomo.devices.timeouts import ARMING_S, train_timeout_s
-from voltomo.devices.trigger_chunks import ChunkJoiner, merge, unpack
+from voltomo.devices.trigger_chunks import ChunkJoiner, merge
 from voltomo.model.arming import TriggerTrain
-from voltomo.model.trigger_source import TriggerChunk
+from voltomo.model.trigger_source import TriggerChunk, unpack
 
 _LAST_CHUNK_S = 0.3
 _POLL_S = 0.01
@@ -32,15 +39,16 @@ class TriggerBox(Device):
     ``prepare(None)`` disarms.
     """
 
+    # Settings are no configuration: they change with every train, a descriptor is made once.
     reset_command = Component(EpicsSignal, "Reset", kind="omitted")
-    mode = Component(EpicsSignal, "Mode", string=True, kind="config")
-    number = Component(EpicsSignal, "Number", kind="config")
-    start_deg = Component(EpicsSignal, "Start", kind="config")
-    step_deg = Component(EpicsSignal, "Step", kind="config")
-    period_s = Component(EpicsSignal, "Period", kind="config")
-    gate_lead_s = Component(EpicsSignal, "GateLead", kind="config")
-    gate_tail_s = Component(EpicsSignal, "GateTail", kind="config")
-    exposure_s = Component(EpicsSignal, "Exposure", kind="config")
+    mode = Component(EpicsSignal, "Mode", string=True, kind="omitted")
+    number = Component(EpicsSignal, "Number", kind="omitted")
+    start_deg = Component(EpicsSignal, "Start", kind="omitted")
+    step_deg = Component(EpicsSignal, "Step", kind="omitted")
+    period_s = Component(EpicsSignal, "Period", kind="omitted")
+    gate_lead_s = Component(EpicsSignal, "GateLead", kind="omitted")
+    gate_tail_s = Component(EpicsSignal, "GateTail", kind="omitted")
+    exposure_s = Component(EpicsSignal, "Exposure", kind="omitted")
     arm_command = Component(EpicsSignal, "Arm", kind="omitted")
     armed = Component(EpicsSignalRO, "Armed_RBV", kind="omitted", auto_monitor=True)
     fire_command = Component(EpicsSignal, "Fire", kind="omitted")
@@ -57,7 +65,7 @@ class TriggerBox(Device):
         self._arrived: deque[Any] = deque(maxlen=256)
         self._received = 0
         self._reading = threading.Lock()
-        self._give_up = threading.Event()
+        self._turns = Turns()
         self.chunk.subscribe(self._on_chunk, run=False)
 
     def _on_chunk(self, value: Any, **_: Any) -> None:
@@ -68,28 +76,44 @@ class TriggerBox(Device):
 
     def reset(self) -> Status:
         """Set the index to 0 and forget all latches."""
-        return in_background(f"{self.name} reset", self._reset, 2 * ARMING_S)
+        self._turns.next()
+        return in_background(
+            f"{self.name} reset", lambda: self._turns.take(self._reset), 2 * ARMING_S
+        )
 
     def arm(self, n: int, start_deg: float, step_deg: float) -> Status:
         """Prepare n triggers by position."""
-        return in_background(
-            f"{self.name} arm", lambda: self._arm_position(n, start_deg, step_deg), 3 * ARMING_S
-        )
+        return self._arming(lambda give_up: self._arm_position(n, start_deg, step_deg, give_up))
 
     def arm_timed(self, n: int, period_s: float) -> Status:
         """Prepare n triggers by time."""
-        return in_background(f"{self.name} arm", lambda: self._arm_timed(n, period_s), 3 * ARMING_S)
+        return self._arming(lambda give_up: self._arm_timed(n, period_s, give_up))
 
     def fire(self) -> Status:
         """Start a timed train."""
-        return in_background(
-            f"{self.name} fire", lambda: put(self.fire_command, 1, ARMING_S), ARMING_S
-        )
+        give_up = self._turns.give_up
+
+        def fire() -> None:
+            demand_wanted(give_up, self.name)
+            put(self.fire_command, 1, ARMING_S)
+
+        return in_background(f"{self.name} fire", lambda: self._turns.take(fire), ARMING_S)
 
     def disarm(self) -> Status:
         """No more triggers, whatever was armed."""
-        self._give_up.set()
-        return in_background(f"{self.name} disarm", self._disarm, ARMING_S)
+        self._turns.next()
+        return in_background(
+            f"{self.name} disarm", lambda: self._turns.take(self._disarm), 2 * ARMING_S
+        )
+
+    def _arming(self, work: Callable[[threading.Event], None]) -> Status:
+        """Work that arms, which is undone if it fails or something else is asked for."""
+        give_up = self._turns.next()
+        return in_background(
+            f"{self.name} arm",
+            lambda: self._turns.take(lambda: work(give_up), undo=self._disarm),
+            5 * ARMING_S,
+        )
 
     def chunks(self) -> list[TriggerChunk]:
         """Latches since the last call, in order and without holes."""
@@ -111,7 +135,7 @@ class TriggerBox(Device):
         if train is None:
             self._train = None
             return self.disarm()
-        return in_background(f"{self.name} arm", lambda: self._prepare(train), 5 * ARMING_S)
+        return self._arming(lambda give_up: self._prepare(train, give_up))
 
     def kickoff(self) -> Status:
         """Fire a timed train; one by position starts when the stage passes."""
@@ -126,7 +150,8 @@ class TriggerBox(Device):
         train = self._train
         if train is None:
             raise DeviceFault(f"{self.name}: expected a train to be armed, saw none")
-        return in_background(f"{self.name} train", lambda: self._follow(train), 86400.0)
+        give_up = self._turns.give_up
+        return in_background(f"{self.name} train", lambda: self._follow(train, give_up), 86400.0)
 
     def collect_pages(self) -> Iterator[dict[str, Any]]:
         """One event a trigger, those since the last call."""
@@ -151,7 +176,7 @@ class TriggerBox(Device):
 
     def stop(self, *, success: bool = False) -> None:
         """Disarm."""
-        self._give_up.set()
+        self._turns.give_up.set()
         if self.arm_command.connected:
             self.arm_command.put(0, wait=False)
 
@@ -167,7 +192,8 @@ class TriggerBox(Device):
             self._received = 0
             self._joiner = ChunkJoiner()
 
-    def _prepare(self, train: TriggerTrain) -> None:
+    def _prepare(self, train: TriggerTrain, give_up: threading.Event) -> None:
+        demand_wanted(give_up, self.name)
         block = train.block
         if block.first == 0:
             # The index runs over one scan: its first train begins a new one.
@@ -186,29 +212,33 @@ class TriggerBox(Device):
         put_and_confirm(self.gate_tail_s, float(train.gate_tail_s))
         self._train = train
         if block.start_deg is None or block.step_deg is None:
-            self._arm_timed(block.count, block.period_s)
+            self._arm_timed(block.count, block.period_s, give_up)
         else:
-            self._arm_position(block.count, block.start_deg, block.step_deg)
+            self._arm_position(block.count, block.start_deg, block.step_deg, give_up)
 
-    def _arm_position(self, n: int, start_deg: float, step_deg: float) -> None:
+    def _arm_position(
+        self, n: int, start_deg: float, step_deg: float, give_up: threading.Event
+    ) -> None:
         put_and_confirm(self.start_deg, float(start_deg))
         put_and_confirm(self.step_deg, float(step_deg))
-        self._arm(n, "Position")
+        self._arm(n, "Position", give_up)
 
-    def _arm_timed(self, n: int, period_s: float) -> None:
+    def _arm_timed(self, n: int, period_s: float, give_up: threading.Event) -> None:
         put_and_confirm(self.period_s, float(period_s))
-        self._arm(n, "Time")
+        self._arm(n, "Time", give_up)
 
-    def _arm(self, n: int, mode: str) -> None:
+    def _arm(self, n: int, mode: str, give_up: threading.Event) -> None:
         put_and_confirm(self.number, int(n))
         put_and_confirm(self.mode, mode)
-        self._give_up.clear()
+        demand_wanted(give_up, self.name)
         put(self.arm_command, 1, ARMING_S)
         wait_until(
             lambda: int(self.armed.get(use_monitor=False)) == 1,
             ARMING_S,
             lambda: fault(self.name, f"to be armed for {n} triggers", "not armed"),
+            give_up,
         )
+        demand_wanted(give_up, self.name)
 
     def _disarm(self) -> None:
         put(self.arm_command, 0, ARMING_S)
@@ -218,7 +248,7 @@ class TriggerBox(Device):
             lambda: fault(self.name, "to be disarmed", "armed"),
         )
 
-    def _follow(self, train: TriggerTrain) -> None:
+    def _follow(self, train: TriggerTrain, give_up: threading.Event) -> None:
         """Wait for the last latch; complain when none comes for longer than it may take."""
         block = train.block
         approach_s = train_timeout_s(0, block.period_s, train.gate_lead_s + 30.0)
@@ -233,8 +263,8 @@ class TriggerBox(Device):
                 "the beam is closed; look at the stage and the trigger cable",
             )
 
-        wait_until(lambda: int(self.count.get()) >= block.last, limit_s, late, self._give_up)
-        if self._give_up.is_set():
+        wait_until(lambda: int(self.count.get()) >= block.last, limit_s, late, give_up)
+        if give_up.is_set():
             return
         end_s = time.monotonic() + _LAST_CHUNK_S
         while self._received < block.last and time.monotonic() < end_s:

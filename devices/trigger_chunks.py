@@ -4,31 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from voltomo.model.trigger_source import TriggerChunk
-
-
-def unpack(values: Sequence[float] | NDArray[np.float64]) -> TriggerChunk:
-    """A chunk out of its waveform: first index, number n, n angles (deg), n times (s).
-
-    Raises
-    ------
-    ValueError
-        The waveform is shorter than it says.
-    """
-    numbers = np.asarray(values, dtype=np.float64).ravel()
-    if numbers.size < 2:
-        return TriggerChunk(0, (), ())
-    first, count = int(numbers[0]), int(numbers[1])
-    if numbers.size < 2 + 2 * count:
-        raise ValueError(
-            f"a chunk of {count} triggers needs {2 + 2 * count} numbers, saw {numbers.size}"
-        )
-    angles = numbers[2 : 2 + count]
-    times = numbers[2 + count : 2 + 2 * count]
-    return TriggerChunk(first, tuple(angles.tolist()), tuple(times.tolist()))
 
 
 class ChunkJoiner:

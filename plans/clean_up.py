@@ -8,6 +8,7 @@ from typing import Any
 from bluesky import Msg
 from bluesky import plan_stubs as bps
 from bluesky.utils import short_uid
+
 from voltomo.plans.protocols import TomographyBeamline
 from voltomo.plans.words import CLOSED, ScanFailed, innermost
 
@@ -52,19 +53,19 @@ def clean_up(
         # now ends in this clean-up.
         ("the checkpoint could not be cleared", bps.clear_checkpoint),
         ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
-        ("the triggers could not be disarmed", lambda: _prepare(beamline.trigger, 6.0)),
+        ("the triggers could not be disarmed", lambda: _prepare(beamline.trigger, 12.0)),
     ]
     if last_triggers is not None:
         steps.append(("the last triggers were not recorded", last_triggers))
     if last_frames is not None:
         steps.append(("the last frames were not announced", last_frames))
     steps += [
-        ("the camera could not be stopped", lambda: _prepare(beamline.camera, 25.0)),
+        ("the camera could not be stopped", lambda: _prepare(beamline.camera, 30.0)),
     ]
     if moved:
         steps.append(("the rotation could not be stopped", lambda: bps.stop(rotation)))
         steps.append(("the sample stage could not be stopped", lambda: bps.stop(sample_x)))
-    steps.append(("the stage's speed could not be restored", lambda: _prepare(rotation, 6.0)))
+    steps.append(("the stage's speed could not be restored", lambda: _prepare(rotation, 12.0)))
     steps.append(("the beam may be on", lambda: _demand_shut(beamline, shut)))
     steps.append(
         ("the sample was not brought back", lambda: _bring_back(sample_x, sample_x_mm, shut))

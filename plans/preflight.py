@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
 from bluesky import Msg
 from bluesky import plan_stubs as bps
+
 from voltomo.model.arming import BeamNeed, CameraSetup
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.plans.arithmetic import (
@@ -28,11 +30,12 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True)
 class Facts:
-    """What the preflight found: window of the shutter, speed-up of the stage, sample's place."""
+    """What the preflight found: shutter's window, stage's speed-up, sample's place, energy."""
 
     window: BeamWindow
     acceleration_s: float
     sample_x_mm: float
+    energy_keV: float
     beam_s: float
     bytes: int
 
@@ -73,6 +76,17 @@ def demand_devices(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
         waited_s += _POLL_S
 
 
+def demand_whole_detector(spec: ScanSpec) -> None:
+    """Refuse a region of interest: no device sets one, so that the frames would be others."""
+    region = spec.geometry.region
+    if region is not None:
+        raise ScanRefused(
+            "camera: expected the whole detector to be read, saw a region of interest asked for "
+            f"(rows {region.first_row} to {region.last_row}, columns {region.first_column} to "
+            f"{region.last_column}); no beam was used; leave region out of the geometry"
+        )
+
+
 def demand_closed(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
     """Refuse to go on unless the shutter says that it is closed."""
     state = yield from bps.rd(beamline.shutter.state)
@@ -84,6 +98,7 @@ def demand_closed(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
 
 
 def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, Facts]:
+    demand_whole_detector(spec)
     yield from demand_devices(beamline)
     yield from demand_closed(beamline)
     travel_s = float((yield from bps.rd(beamline.shutter.travel_s)))
@@ -93,13 +108,17 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
     sample_x_mm = float((yield from bps.rd(beamline.sample_stage.x)))
     check_motion(beamline, spec, acceleration_s, fastest, sample_x_mm)
     facts = Facts(
-        window, acceleration_s, sample_x_mm, scan_beam_seconds(spec, window), scan_bytes(spec)
+        window,
+        acceleration_s,
+        sample_x_mm,
+        (yield from _energy_keV(beamline)),
+        scan_beam_seconds(spec, window),
+        scan_bytes(spec),
     )
     geometry = spec.geometry
-    region = geometry.region
-    rows = geometry.rows if region is None else region.last_row - region.first_row
-    columns = geometry.columns if region is None else region.last_column - region.first_column
-    setup = CameraSetup(rows, columns, spec.exposure_s, spec.period_s, spec.triggers)
+    setup = CameraSetup(
+        geometry.rows, geometry.columns, spec.exposure_s, spec.period_s, spec.triggers
+    )
     need = BeamNeed(spec.sample, facts.beam_s)
     # One after the other: a refusal leaves no other device at work.
     for device, what, patience_s in (
@@ -110,6 +129,17 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
         yield from bps.prepare(device, what, group="preflight")
         yield from bps.wait("preflight", timeout=patience_s)
     return facts
+
+
+def _energy_keV(beamline: TomographyBeamline) -> Generator[Msg, Any, float]:
+    """What the beam has now, not what a file declares; everything recorded says this."""
+    energy_keV = float((yield from bps.rd(beamline.energy, default_value=1.0)))
+    if not math.isfinite(energy_keV) or energy_keV <= 0:
+        raise ScanRefused(
+            f"energy: expected a photon energy above 0 keV, saw {energy_keV:g} keV; no beam was "
+            "used; look at the monochromator and its readback"
+        )
+    return energy_keV
 
 
 def check_motion(

@@ -36,9 +36,9 @@ class TomographyBeamline(Protocol):
 
     ``rotation`` is Movable, Checkable, Stoppable and Preparable (speed of a sweep in deg/s, None
     for the usual one), with readable ``acceleration`` and ``maximum_velocity``. ``sample_stage``
-    has ``x`` (mm). ``trigger`` is Preparable (TriggerTrain, None), Flyable and
-    EventPageCollectable. ``lease`` is Movable (LeaseRequest, None), Triggerable and Preparable
-    (BeamNeed). ``shutter`` has readable ``state`` and ``travel_s``.
+    has ``x`` (mm). ``energy`` reads as one value (keV). ``trigger`` is Preparable (TriggerTrain,
+    None), Flyable and EventPageCollectable. ``lease`` is Movable (LeaseRequest, None), Triggerable
+    and Preparable (BeamNeed). ``shutter`` has readable ``state`` and ``travel_s``.
     """
 
     @property

@@ -7,8 +7,10 @@ from typing import Any
 
 from bluesky import Msg
 from bluesky import plan_stubs as bps
+
 from voltomo.dose.lease import LeaseRequest
 from voltomo.model.arming import FrameBlock, TriggerTrain
+from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, BlockKind, ScanSpec
 from voltomo.plans.arithmetic import BeamWindow, beam_seconds, sweep_path, trigger_deadline_s
 from voltomo.plans.preflight import Facts
@@ -32,7 +34,7 @@ Plan = Generator[Msg, Any, Any]
 
 def file_name(uid: str, block: Block) -> str:
     """Name of a block's file, without suffix."""
-    return f"{uid[:8]}_{block.name}"
+    return f"{run_name(uid)}_{block.name}"
 
 
 def arm(

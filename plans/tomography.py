@@ -12,7 +12,9 @@ from bluesky import Msg
 from bluesky import plan_stubs as bps
 from bluesky import preprocessors as bpp
 from bluesky.utils import FailedPause
-from voltomo.model.frame_table import Triggers, track_clock
+
+from voltomo.model.camera_clock import track_clock
+from voltomo.model.frame_table import Triggers
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.plans.clean_up import clean_up
 from voltomo.plans.preflight import Facts, demand_closed, preflight
@@ -58,7 +60,7 @@ def tomography(
     live : callable, optional
         Subscribed to the documents of this run.
     md : mapping, optional
-        Further entries of the start document.
+        Further entries of the start document; they win over the plan's own.
 
     Returns
     -------
@@ -93,6 +95,7 @@ def start_metadata(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts) -
         "detectors": [beamline.camera.name],
         "motors": [beamline.rotation.name],
         "num_points": spec.triggers,
+        "energy_keV": facts.energy_keV,
         "hints": {"dimensions": [(["trigger_angle_deg"], TRIGGERS)]},
         "preflight": facts.document(),
     }
@@ -225,6 +228,6 @@ def check_priming(beamline: TomographyBeamline, block: Block, pages: list[dict[s
             columns["trigger_time_s"],
             columns["trigger_angle_deg"],
         )
-        track_clock(triggers, beamline.camera.last_frames(), block)
+        track_clock(triggers, beamline.camera.last_frames().of_block(0), block)
     except ValueError as error:
         raise ScanRefused(f"camera: {error}") from error

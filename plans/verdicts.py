@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from bluesky import Msg
 from bluesky import plan_stubs as bps
+
 from voltomo.model.verdict import Verdict
 
 _POLL_S = 0.05
@@ -20,6 +21,10 @@ class VerdictSource(Protocol):
         """Latest verdict of each metric on this scan."""
         ...
 
+    def no_slice(self, scan_uid: str) -> str:
+        """Why there will be no verdicts on this scan; empty while they may come."""
+        ...
+
 
 def wait_verdict(
     source: VerdictSource,
@@ -30,6 +35,9 @@ def wait_verdict(
     enough: Callable[[Verdict], bool] = lambda verdict: verdict.judgement != "unknown",
 ) -> Generator[Msg, Any, Verdict]:
     """Wait until a verdict on this scan is enough, or the deadline is over.
+
+    A source that is away or does not answer gives no verdict; neither keeps the plan beyond its
+    deadline. Where the source says that there will be none, nothing is waited for.
 
     Parameters
     ----------
@@ -47,14 +55,21 @@ def wait_verdict(
     Returns
     -------
     Verdict
-        The verdict; with judgement "unknown" if the deadline passed first.
+        The verdict; with judgement "unknown" if none was enough.
     """
     end = time.monotonic() + deadline_s
     latest: Verdict | None = None
     while time.monotonic() < end:
-        latest = source.verdicts(scan_uid).get(metric, latest)
+        try:
+            latest = source.verdicts(scan_uid).get(metric, latest)
+            hopeless = bool(source.no_slice(scan_uid))
+        except (TimeoutError, ConnectionError):
+            # The live worker is away: that is an answer, too, and no error of the scan.
+            hopeless = False
         if latest is not None and enough(latest):
             return latest
-        yield from bps.sleep(_POLL_S)
+        if hopeless:
+            break
+        yield from bps.sleep(min(_POLL_S, max(0.0, end - time.monotonic())))
     unknown = Verdict(scan_uid=scan_uid, sequence=0, metric=metric)
     return unknown if latest is None else latest.model_copy(update={"judgement": "unknown"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bluesky.utils import FailedPause, RunEngineControlException
+
 from voltomo.model.sentence import SentenceError
 
 INTERRUPTIONS = (RunEngineControlException, FailedPause)
@@ -20,9 +21,14 @@ class ScanFailed(SentenceError):
     """The scan was ended; the message says by what, and what was made safe."""
 
 
+def root_of(error: BaseException) -> BaseException:
+    """The error that all others came of."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 def innermost(error: BaseException) -> str:
     """The sentence at the root of an error: a device's own words where there are any."""
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
+    cause = root_of(error)
     return str(cause) or type(cause).__name__

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from voltomo.model.names import SafeName
+from voltomo.model.pv_names import PvNames
 from voltomo.model.sample import Sample
 from voltomo.profiles.yaml_file import FileRefused, load_yaml
+from voltomo.runtime.addresses import Facility
 from voltomo.runtime.run_folder import RunFolder
 
 _SHIPPED = Path(__file__).parent
-
-Server = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?(:[0-9]{1,5})?$")]
 
 
 class BeamlineFile(BaseModel):
@@ -27,15 +34,16 @@ class BeamlineFile(BaseModel):
     source_name : str
         Name of the source, as NXtomo files and reports give it.
     prefix : str
-        First part of all PV names.
+        First part of the names of voltomo's own PVs, and of the virtual beamline's.
     virtual : bool
-        Whether voltomo itself serves the devices (the twin).
-    ca_servers : list of str
-        Where the devices answer over Channel Access, each as "host" or "host:port"; nothing else
-        is searched. Required where ``virtual`` is false.
-    pva_servers : list of str
-        Where the camera's stream is served over PV Access, likewise. Without it the live slice
-        comes from the files, later.
+        Whether voltomo itself serves the devices (the twin), on this machine alone.
+    epics : Facility or None
+        Where the servers of a real beamline are found; a virtual one must not have it.
+    pvs : PvNames or None
+        Names of a real beamline's PVs; the virtual one's under ``prefix`` if not given.
+    ledger : Path or None
+        Folder of the exposure log, the same for every run on this beamline, wherever it is
+        started; a real beamline must have it. The run folder's own if not given.
     shutter_closes_when_stale : bool
         Whether the shutter's controller closes by itself when the guard's enable counter stops.
         The virtual one does. Without it a guard that hangs cannot close: "software guard only".
@@ -48,7 +56,7 @@ class BeamlineFile(BaseModel):
     energy_keV : float
         Photon energy.
     flats_shift_mm : float
-        How far the sample leaves the beam sideways for flats.
+        How far the sample leaves the beam sideways for flats, to either side.
     samples : list of Sample
         Samples with their limits; a sample that is not listed gets no beam.
     guard : dict
@@ -65,8 +73,9 @@ class BeamlineFile(BaseModel):
     source_name: str
     prefix: str = Field(default="VT:", min_length=1)
     virtual: bool = False
-    ca_servers: list[Server] = []
-    pva_servers: list[Server] = []
+    epics: Facility | None = None
+    pvs: PvNames | None = None
+    ledger: Path | None = None
     shutter_closes_when_stale: bool = False
     rows: int = Field(gt=0)
     columns: int = Field(gt=0)
@@ -84,6 +93,52 @@ class BeamlineFile(BaseModel):
         """Whether nothing but the guard's own loop closes the shutter."""
         return not (self.virtual or self.shutter_closes_when_stale)
 
+    @property
+    def names(self) -> PvNames:
+        """Names of the devices' PVs."""
+        return self.pvs or PvNames(prefix=self.prefix)
+
+    @field_validator("pvs", mode="before")
+    @classmethod
+    def _share_the_prefix(cls, given: Any, before: ValidationInfo) -> Any:
+        if isinstance(given, dict) and "prefix" in before.data:
+            return {"prefix": before.data["prefix"], **cast("dict[str, Any]", given)}
+        return given
+
+    @field_validator("ledger")
+    @classmethod
+    def _one_place(cls, ledger: Path | None) -> Path | None:
+        if ledger is not None and not ledger.expanduser().is_absolute():
+            raise ValueError(
+                f"must be an absolute path, the same wherever a run is started; got {ledger}"
+            )
+        return None if ledger is None else ledger.expanduser()
+
+    @field_validator("epics", "pvs")
+    @classmethod
+    def _virtual_stays_alone(cls, given: Any, before: ValidationInfo) -> Any:
+        if given is not None and before.data.get("virtual"):
+            raise ValueError(
+                "a virtual beamline serves its devices itself, on this machine alone, and reaches "
+                "no other; leave this out, or say 'virtual: false'"
+            )
+        return given
+
+    @model_validator(mode="after")
+    def _real_is_reached(self) -> BeamlineFile:
+        if not self.virtual and (self.epics is None or not self.epics.reachable):
+            raise ValueError(
+                "a real beamline needs 'epics' with 'ca_addresses' (or 'ca_name_servers', or "
+                "'auto_address_list: true'): without them none of its devices can be found; or "
+                "say 'virtual: true'"
+            )
+        if not self.virtual and self.ledger is None:
+            raise ValueError(
+                "a real beamline needs 'ledger', the folder of its exposure log: what a sample "
+                "has received must be known to every run, wherever it is started"
+            )
+        return self
+
     @model_validator(mode="after")
     def _axis_and_samples_fit(self) -> BeamlineFile:
         if self.axis_column is not None and not 0 <= self.axis_column <= self.columns - 1:
@@ -91,18 +146,15 @@ class BeamlineFile(BaseModel):
                 f"axis_column must lie on the detector, between 0 and {self.columns - 1}; got "
                 f"{self.axis_column:g}"
             )
+        if self.flats_shift_mm == 0:
+            raise ValueError(
+                "flats_shift_mm must not be 0, or flats are taken with the sample in the beam; say "
+                "how far it has to move to leave the field, to either side"
+            )
         names = [sample.name for sample in self.samples]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two samples have the name {twice[0]!r}; each keeps its own ledger")
-        if self.virtual and (self.ca_servers or self.pva_servers):
-            raise ValueError(
-                "a virtual beamline serves its own devices; leave ca_servers and pva_servers out"
-            )
-        if not self.virtual and not self.ca_servers:
-            raise ValueError(
-                "ca_servers must name where the devices answer, or virtual must be true"
-            )
         return self
 
 
@@ -142,7 +194,5 @@ def running_beamline(folder: RunFolder) -> BeamlineFile:
         Nothing was started there.
     """
     if not folder.beamline_file.exists():
-        raise FileNotFoundError(
-            f"no services have been started in {folder.root}; start them with 'voltomo up'"
-        )
+        raise FileNotFoundError(f"no services run in {folder.root}; start them with 'voltomo up'")
     return BeamlineFile.model_validate_json(folder.beamline_file.read_text())

@@ -7,21 +7,18 @@ any import of ophyd devices, and a process can have one session only.
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from voltomo.dose.lease import Settlement
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.interrupts import Interrupts
-from voltomo.runtime.append_log import AppendLog
+from voltomo.profiles.run_identity import RunIdentity, look_there_alone
+from voltomo.runtime.addresses import Addresses
 from voltomo.runtime.locks import FileLock
-from voltomo.runtime.recorded_scan import RecordedScan
 from voltomo.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -67,27 +64,11 @@ class Session:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """Start-document entries that every scan of this session carries."""
-        camera = self.file.twin.get("camera") or {}
-        entries: dict[str, Any] = {
-            "source": "twin" if self.file.virtual else "beamline",
-            "energy_keV": self.file.energy_keV,
-            "beamline": {
-                "name": self.file.name,
-                "source_name": self.file.source_name,
-                "software_guard_only": self.file.software_guard_only,
-            },
-        }
-        if camera.get("source") == "replay":
-            recorded = RecordedScan.read(Path(camera["replay_file"]))
-            entries["source"] = "replay"
-            entries["replay"] = {
-                "file": recorded.path.name,
-                "title": recorded.title,
-                "scale": recorded.scale,
-                "assumed": recorded.assumed,
-            }
-        return entries
+        """Start-document entries that every run of this session carries by itself.
+
+        The plan adds what it reads (the energy, say), the engine its number and versions.
+        """
+        return {k: v for k, v in self.RE.md.items() if k not in ("scan_id", "versions")}
 
     def beam(self) -> str:
         """Whether the beam is off, in words; a blade under way gets a moment."""
@@ -141,37 +122,37 @@ def open_session(
     Raises
     ------
     FileNotFoundError
-        Nothing was started in this run folder.
+        Nothing runs in this run folder.
+    WrongRun
+        What was started there has ended, or another run answers in its place.
     Held
         Another session has the beamline.
     BeamlineIncomplete
         PVs do not answer.
-    RuntimeError
+    ImportedTooEarly
         EPICS was imported already, with other settings.
     """
     addresses = folder.addresses()
-    environment = addresses.client_environment()
-    loaded = {"epics", "aioca", "p4p"} & set(sys.modules)
-    if loaded and any(os.environ.get(key) != value for key, value in environment.items()):
-        raise RuntimeError(
-            f"{', '.join(sorted(loaded))} was imported before the session was opened, with other "
-            "addresses; start a new Python and open the session first"
-        )
-    os.environ.update(environment)
+    look_there_alone(addresses.client_environment())
+    identity = RunIdentity(folder, addresses)
     resources = ExitStack()
     try:
         resources.enter_context(FileLock(folder.beamline_lock, "voltomo session"))
+        identity.keep(resources, f"a session in {folder.root}")
+        identity.demand_guard(timeout_s)
         watched = interrupts or Interrupts(signal.SIGINT)
-        return _connect(folder, file, addresses.prefix, resources, timeout_s, watched)
+        session = _connect(folder, file, addresses, resources, timeout_s, watched)
+        session.RE.preprocessors.append(identity.demand_run)
     except BaseException:
         resources.close()
         raise
+    return session
 
 
 def _connect(
     folder: RunFolder,
     file: BeamlineFile,
-    prefix: str,
+    addresses: Addresses,
     resources: ExitStack,
     timeout_s: float,
     interrupts: Interrupts,
@@ -179,16 +160,21 @@ def _connect(
     from voltomo.devices.beamline import connect_beamline
     from voltomo.devices.live_verdicts import LiveVerdicts
     from voltomo.live.callback import LiveReconstruction
+    from voltomo.profiles import metadata
     from voltomo.profiles.engine import SessionEngine
-    from voltomo.records.closing import close_abandoned
-    from voltomo.records.run_log import RunLog
+    from voltomo.records.closing import open_run_log
 
-    with AppendLog(folder.run_log) as log:
-        closed = close_abandoned(log)
-    run_log = RunLog(folder.run_log)
+    carried = metadata.of_beamline(file)
+    opened = open_run_log(folder.run_log)
+    run_log = opened.log
     resources.callback(run_log.close)
-    beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames)
+    prefix = addresses.prefix
+    beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames, pvs=addresses.names)
     engine = SessionEngine(interrupts)
+    # The engine's own versions stay; numbers go on where the last session ended.
+    versions = {**engine.md["versions"], **carried["versions"]}
+    engine.md.update({**carried, "versions": versions, "scan_id": opened.scans})
+    engine.preprocessors.append(metadata.with_sample(file.samples))
     engine.subscribe(run_log)
     live = LiveVerdicts(f"{prefix}Live:", name="live")
     engine.subscribe(LiveReconstruction(live.tell))
@@ -198,4 +184,6 @@ def _connect(
         run_log.append_entry("settlement", settlement.model_dump(mode="json"))
 
     beamline.lease.on_settlement = note
-    return Session(folder, file, engine, beamline, live, run_log, closed, interrupts, resources)
+    return Session(
+        folder, file, engine, beamline, live, run_log, opened.closed, interrupts, resources
+    )

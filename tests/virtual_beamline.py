@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from voltomo.cli.supervisor import Supervisor
 from voltomo.cli.up import make_supervisor
+from voltomo.model.names import run_name
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
 from voltomo.profiles.scan_file import ScanFile
+from voltomo.records.run_entries import last_scan
 from voltomo.records.scan import Scan, read_scan
-from voltomo.records.scan_record import scan_uids
-from voltomo.runtime.append_log import read_log
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.world import World
 
@@ -130,11 +130,13 @@ class VirtualBeamline:
 
     def last_scan(self) -> Scan:
         """The last run with its frames."""
-        return read_scan(self.folder, scan_uids(read_log(self.folder.run_log))[-1])
+        uid = last_scan(self.folder.run_log)
+        assert uid is not None, "no scan was begun"
+        return read_scan(self.folder, uid)
 
     def live(self, scan: Scan) -> dict[str, Any]:
         """What the live path left of a scan."""
-        path = self.folder.exports / f"{scan.record.uid[:8]}.live.json"
+        path = self.folder.exports / f"{run_name(scan.record.uid)}.live.json"
         return json.loads(path.read_text())
 
     def closed_from(self, since_s: float, within_s: float = CLOSED_WITHIN_S) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -128,13 +128,22 @@ def commands() -> str:
     # typer carries a click of its own, which has no types to speak of.
     group: Any = typer.main.get_command(app)
     text = ""
-    for name, command in group.commands.items():
+    for name, command in _named_commands("", group):
         arguments = [_shown_name(p) for p in command.params if isinstance(p, TyperArgument)]
         line = " ".join(["voltomo", name, "[OPTIONS]", *arguments])
         text += f"## voltomo {name}\n\n{command.help}\n\n```console\n$ {line}\n```\n\n"
         if command.params:
             text += table(map(_option, command.params), "", "default", "meaning") + "\n"
     return text.rstrip() + "\n"
+
+
+def _named_commands(before: str, group: Any) -> Iterator[tuple[str, Any]]:
+    """Commands with their whole names, those of groups included."""
+    for name, command in group.commands.items():
+        if getattr(command, "commands", None):
+            yield from _named_commands(f"{before}{name} ", command)
+        else:
+            yield f"{before}{name}", command
 
 
 def _shown_name(argument: Any) -> str:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.analysis import phantom
-from voltomo.analysis.axis import axis_from_opposite, axis_from_views
+from voltomo.analysis.axis import axis_from_opposite, axis_from_views, opposite_views
 
 SHAPES = phantom.jelly_roll(particles=40, seed=8)
 
@@ -46,6 +46,19 @@ def test_a_scan_that_ends_one_step_early_gives_the_same_axis() -> None:
     assert found == pytest.approx(210.0, abs=0.1)
     naive, _ = axis_from_opposite(sinogram[0], sinogram[-1])
     assert abs(found - 210.0) < abs(naive - 210.0)
+
+
+def test_three_views_are_enough() -> None:
+    rng = np.random.default_rng(4)
+    angles = np.arange(90) * 2.0 + 1.0
+    views = rng.normal(size=(90, 2, 64)).cumsum(axis=2).astype(np.float32)
+    views[89] = views[0][:, ::-1]
+    views[88] = views[89]
+    needed = opposite_views(angles)
+    assert needed.tolist() == [0, 89, 88]
+    assert axis_from_views(views[needed], angles[needed]) == axis_from_views(views, angles)
+    with pytest.raises(ValueError, match="Give the axis by hand"):
+        opposite_views(angles[:80])
 
 
 def test_a_full_turn_uses_the_opposite_view() -> None:

@@ -1,12 +1,14 @@
 """What a report shows beyond the logs: the live slice, or one made from the files."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.records.synthetic import SyntheticRun
 from voltomo.cli.enclosures import enclosure, live_result, slice_from_files
+from voltomo.model.names import run_name
 from voltomo.records.scan import read_scan
 from voltomo.runtime.run_folder import RunFolder
 
@@ -48,7 +50,7 @@ def test_without_projections_there_is_no_slice(folder):
 
 def test_the_live_slice_comes_first(folder):
     run = SyntheticRun(folder).write()
-    base = folder.exports / run.uid[:8]
+    base = folder.exports / run_name(run.uid)
     kept = np.eye(8, dtype=np.float32)
     np.savez(base.with_suffix(".slice.npz"), image=kept, row=5, frames=7, last_trigger=80)
     said = {"value": 8.541, "judgement": "good"}
@@ -64,8 +66,21 @@ def test_the_live_slice_comes_first(folder):
     assert made.slice_image is not None
     assert np.array_equal(made.slice_image, kept)
     assert made.slice_caption == "Live slice at detector row 5, from 7 views"
-    assert made.facts["Live"].startswith("90 frames used, 57 ms from frame to slice")
+    assert made.facts["Live"].startswith("90 frames used, 57 ms from the end of an exposure")
     assert list(made.verdicts) == [
         ("signal to noise", "8.54", "good"),
         ("mean transmission", "–", "unknown"),
     ]
+
+
+def test_a_scan_without_live_slice_says_why(folder):
+    run = SyntheticRun(folder).write()
+    live = {"frames_processed": 0, "latency_p50_ms": None, "reason": "the axis is tilted"}
+    (folder.exports / f"{run_name(run.uid)}.live.json").write_text(json.dumps(live))
+    made = enclosure(read_scan(folder, run.uid), None, live_result(folder, run.uid))
+    assert made.facts == {"No live slice": "the axis is tilted"}
+    scan = read_scan(folder, run.uid)
+    geometry = scan.record.spec.geometry.model_copy(update={"tilt_deg": 30.0})
+    spec = scan.record.spec.model_copy(update={"geometry": geometry})
+    tilted = replace(scan, record=replace(scan.record, spec=spec))
+    assert slice_from_files(tilted) == (None, "")

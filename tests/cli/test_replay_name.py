@@ -9,15 +9,15 @@ from tests.records.synthetic import SyntheticRun
 from voltomo.cli.replay import recorded_name
 from voltomo.records.nxtomo import export_nxtomo
 from voltomo.records.scan import read_scan
-from voltomo.runtime.recorded_scan import RecordedScan
+from voltomo.runtime.recorded_scan import RecordedHead
 from voltomo.runtime.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedScan:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedHead:
     folder = RunFolder(tmp_path_factory.mktemp("run"))
     run = SyntheticRun(folder).write()
-    return RecordedScan.read(export_nxtomo(read_scan(folder, run.uid), folder.root / "scan.nxs"))
+    return RecordedHead.read(export_nxtomo(read_scan(folder, run.uid), folder.root / "scan.nxs"))
 
 
 @pytest.mark.parametrize(
@@ -33,5 +33,5 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedScan:
         ("//", "--.h5", "recording"),
     ],
 )
-def test_name(recorded: RecordedScan, sample: str, file: str, name: str) -> None:
+def test_name(recorded: RecordedHead, sample: str, file: str, name: str) -> None:
     assert recorded_name(replace(recorded, sample=sample, path=Path(file))) == name

@@ -37,6 +37,9 @@ def test_all_serve_and_the_beam_goes_first(tmp_path: Path) -> None:
         state = json.loads((tmp_path / "services" / "guard.json").read_text())
         assert state["pid"] == supervisor.pid("guard")
         assert state["state"] == "ready"
+        assert supervisor.folder.addresses() == supervisor.addresses
+    with pytest.raises(FileNotFoundError, match="no services run in"):
+        supervisor.folder.addresses()
     ended = [name for what, name, _ in events(tmp_path) if what == "end"]
     assert ended == ["guard", "shutter", "page", "motion"]
     assert nothing_runs(tmp_path)
@@ -113,10 +116,11 @@ def test_a_second_supervisor_is_refused_and_told_of_the_first(tmp_path: Path) ->
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     block = lock_ports("a test")
-    block.release()
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", block.port(3)))
         stranger.listen()
+        # Not earlier, or somebody else's services could take the block meanwhile.
+        block.release()
         with pytest.raises(NoPorts, match=f"port {block.port(3)} is taken"):
             toy_supervisor(tmp_path, first_port=block.first).start()
     assert events(tmp_path) == []

@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from toys import HERE, USUAL, events
 from typer.testing import CliRunner
 
 from voltomo.cli.main import app
 from voltomo.cli.processes import ProcessIdentity
+from voltomo.profiles.beamline_file import load_beamline
+from voltomo.runtime.locks import FileLock
+from voltomo.runtime.run_folder import RunFolder, write_json
 
 PATIENCE_S = 20.0
 
@@ -162,3 +166,24 @@ def test_status_tells_what_runs(tmp_path: Path) -> None:
     assert said.exit_code == 1
     assert said.output.count("not running") == len(USUAL)
     assert "supervisor does not run" in said.output
+
+
+def test_the_shell_opens_what_was_meant_or_nothing(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run").create()
+    up = load_beamline("virtual")
+    write_json(folder.beamline_file, up.model_dump(mode="json"))
+    meant = tmp_path / "beamline.yml"
+    values = up.model_dump(mode="json", exclude_defaults=True) | {"name": "another"}
+    meant.write_text(yaml.safe_dump(values))
+    words = [sys.executable, "-m", "voltomo.cli.main", "shell", "--run-folder", str(folder.root)]
+    with FileLock(folder.supervisor_lock, "voltomo up"):
+        done = subprocess.run(
+            [*words, "--beamline", str(meant)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"'virtual' is up in {folder.root}, and not '{meant}'")
+    assert len(done.stderr.splitlines()) == 1

@@ -19,6 +19,7 @@ class AnsweredLease(BeamLease):
 
     def __init__(self) -> None:
         super().__init__("NOWHERE:", name="lease")
+        self.engine_running = lambda: True
         self.asked: list[str] = []
         self.answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "request": lambda _: {"ok": True, "lease_id": "L1"},
@@ -168,3 +169,20 @@ def test_a_need_beyond_the_budget_is_refused_before_any_beam(
 
 def test_a_need_within_the_budget_passes(lease: AnsweredLease) -> None:
     assert failure(lease.prepare(BeamNeed("cell", 9.0))) is None
+
+
+def test_without_a_word_on_the_engine_there_is_no_beam(lease: AnsweredLease) -> None:
+    lease.engine_running = None
+    said = str(failure(lease.set(REQUEST)))
+    assert "expected to be told whether the RunEngine runs" in said
+    assert "lambda: str(RE.state) == 'running'" in said
+    lease.engine_running = lambda: False
+    assert "expected a RunEngine that runs" in str(failure(lease.set(REQUEST)))
+    assert lease.asked == []
+    assert not lease.held
+
+
+def test_a_plain_lease_begins_without_that_word() -> None:
+    lease = BeamLease("NOWHERE:", name="lease")
+    assert lease.engine_running is None
+    lease.destroy()

@@ -221,16 +221,23 @@ size = check(rows=65)
 room = check(frames=10**12)
 camera.frames_folder = Path("/nowhere/at/all")
 place = check()
+# It exists here, but not where the writer runs: as seen by a writer with another disk.
+import voltomo.devices.camera_checks as checks
+camera.hdf1.create_directory.put(0, wait=True)
+checks.ARMING_S = 0.5
+elsewhere = refusal(lambda: checks._set_path(camera, Path("/nowhere/at/all")))
+checks.ARMING_S = 5.0
 camera.frames_folder = folder / "frames"
 camera.hdf1.nd_array_port.put("OTHER", wait=True)
 port = check()
 camera.hdf1.nd_array_port.put(camera.cam.port_name.get(), wait=True)
-answer(size=size, room=room, place=place, port=port, whole=check())
+answer(size=size, room=room, place=place, elsewhere=elsewhere, port=port, whole=check())
 """
     )
     assert "expected frames of 65 rows × 48 columns, saw 64 × 48" in found["size"]
     assert "GB free" in found["room"]
     assert "/nowhere/at/all" in found["place"]
+    assert "to exist where the writer runs, saw FilePathExists at No" in found["elsewhere"]
     assert "saw port 'OTHER'" in found["port"]
     assert found["whole"] == ""
 
@@ -267,3 +274,32 @@ answer(before=before, said=said, lost=watch.lost(),
     assert found["said"].startswith("rotation: expected VT:Stage:Rotation.RBV to answer")
     assert found["lost"] == found["said"]
     assert "rotation: expected to be moved to 1, saw it disconnected" in found["move"]
+
+
+def test_nothing_is_armed_after_it_was_put_to_rest(served: Bench) -> None:
+    found = served.client(
+        CAMERA
+        + """
+camera.prepare(setup).wait(40)
+states = []
+for number, pause_s in enumerate((0.0, 0.01, 0.03, 0.06, 0.1)):
+    block = Block(name="late", kind="priming", first=0, count=12, period_s=0.02)
+    arming = [
+        camera.prepare(FrameBlock(f"late_{number}", block, 0.015)),
+        trigger.prepare(TriggerTrain(block, 0.015, 0.02, 0.016)),
+    ]
+    # The plan has given the group up, for another device's sake; the threads work on.
+    time.sleep(pause_s)
+    resting = [camera.prepare(None), trigger.prepare(None)]
+    for status in resting:
+        status.wait(40)
+    for status in arming:
+        refusal(lambda: status.wait(40))
+    time.sleep(0.3)
+    states.append([int(camera.cam.acquire.get(use_monitor=False)),
+                   int(camera.hdf1.capture.get(use_monitor=False)),
+                   int(trigger.armed.get(use_monitor=False))])
+answer(states=states)
+"""
+    )
+    assert found["states"] == [[0, 0, 0]] * 5

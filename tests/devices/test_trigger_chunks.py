@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voltomo.devices.trigger_chunks import ChunkJoiner, merge, unpack
+from voltomo.devices.trigger_chunks import ChunkJoiner, merge
 from voltomo.model.trigger_source import TriggerChunk
 
 
@@ -14,26 +14,6 @@ def chunk(first: int, last: int) -> TriggerChunk:
     return TriggerChunk(
         first, [k / 2 for k in range(first, last)], [k / 40 for k in range(first, last)]
     )
-
-
-def packed(one: TriggerChunk) -> list[float]:
-    return [one.first, len(one.time_s), *one.angle_deg, *one.time_s]
-
-
-@given(st.integers(0, 10**6), st.integers(0, 200))
-def test_a_chunk_comes_back_from_its_waveform(first: int, count: int) -> None:
-    found = unpack(packed(chunk(first, first + count)))
-    assert (found.first, found.last) == (first, first + count)
-    assert list(found.time_s) == list(chunk(first, first + count).time_s)
-
-
-def test_an_empty_waveform_holds_nothing() -> None:
-    assert unpack([]).last == 0
-
-
-def test_a_waveform_that_is_too_short_is_refused() -> None:
-    with pytest.raises(ValueError, match="needs 12 numbers, saw 5"):
-        unpack([0, 5, 1, 2, 3])
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 40)), min_size=1, max_size=30))

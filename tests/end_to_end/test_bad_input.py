@@ -123,12 +123,14 @@ def test_files_that_cannot_be_read(beamline: VirtualBeamline, tmp_path: Path, of
 # ---- the beamline does not give what is asked for
 
 
-def beside(beamline: VirtualBeamline, root: Path, prefix: str = "VT:") -> RunFolder:
+@contextlib.contextmanager
+def beside(beamline: VirtualBeamline, root: Path, prefix: str = "VT:") -> Iterator[RunFolder]:
     """Another run folder with the services of the running one."""
     folder = RunFolder(root).create()
     folder.write_addresses(beamline.folder.addresses().model_copy(update={"prefix": prefix}))
     write_json(folder.beamline_file, beamline.file.model_dump(mode="json"))
-    return folder
+    with FileLock(folder.supervisor_lock, "voltomo up"):
+        yield folder
 
 
 def test_scans_that_do_not_fit_the_beamline(beamline: VirtualBeamline, tmp_path: Path) -> None:
@@ -150,17 +152,9 @@ def test_scans_that_do_not_fit_the_beamline(beamline: VirtualBeamline, tmp_path:
             "camera: expected 10485.77 GB free in ",
         ),
     ]
-    # Each session has a run folder of its own, so that they need not wait for each other.
-    commands = [
-        (
-            "scan",
-            written(tmp_path / f"{at}.yml", **keys),
-            "--run-folder",
-            beside(beamline, tmp_path / str(at)).root,
-        )
-        for at, (keys, _) in enumerate(misfits)
-    ]
-    for sentence, (_, expected) in zip(all_refused(*commands), misfits, strict=True):
+    for at, (keys, expected) in enumerate(misfits):
+        path = written(tmp_path / f"{at}.yml", **keys)
+        sentence = refused("scan", path, "--run-folder", beamline.folder.root)
         assert sentence.startswith(expected)
         assert "; no beam was used; " in sentence
         assert len(sentence.splitlines()) == 1
@@ -184,8 +178,7 @@ def small_disk(path: Path) -> Iterator[None]:
 
 
 def test_a_disk_that_is_too_small(beamline: VirtualBeamline, tmp_path: Path) -> None:
-    folder = beside(beamline, tmp_path / "run")
-    with small_disk(folder.frames):
+    with beside(beamline, tmp_path / "run") as folder, small_disk(folder.frames):
         path = beamline.written(scan_file(projections=40))
         said = refused("scan", path, "--run-folder", folder.root)
     assert said == (
@@ -195,24 +188,25 @@ def test_a_disk_that_is_too_small(beamline: VirtualBeamline, tmp_path: Path) -> 
 
 
 def test_pvs_that_do_not_answer(beamline: VirtualBeamline, tmp_path: Path) -> None:
-    elsewhere = beside(beamline, tmp_path / "run", prefix="NO:")
     path = beamline.written(scan_file(projections=40))
     camera = beamline.supervisor.pid("camera")
     os.kill(camera, signal.SIGSTOP)
     try:
-        started = [
-            command("scan", path, "--run-folder", folder.root, stderr=subprocess.PIPE)
-            for folder in (beamline.folder, elsewhere)
-        ]
-        hung, unserved = (refusal(process) for process in started)
+        with beside(beamline, tmp_path / "run", prefix="NO:") as elsewhere:
+            started = [
+                command("scan", path, "--run-folder", folder.root, stderr=subprocess.PIPE)
+                for folder in (beamline.folder, elsewhere)
+            ]
+            hung, unserved = (refusal(process) for process in started)
     finally:
         os.kill(camera, signal.SIGCONT)
-    for said, missing in ((hung, "VT:Cam:"), (unserved, "NO:")):
-        assert "PVs of the beamline to answer within 10 s, saw none from" in said
-        assert missing in said
-        assert "no beam was used; see 'voltomo status', or the beamline file's prefix" in said
-        assert len(said.splitlines()) == 1
+    assert "PVs of the beamline to answer within 10 s, saw none from" in hung
+    assert "VT:Cam:" in hung
     assert "VT:Stage:" not in hung
+    assert "no beam was used; see 'voltomo status', or the names ('pvs') and addresses" in hung
+    assert "to answer to NO:Guard:Run within 10 s, saw no answer; nothing was moved" in unserved
+    for said in (hung, unserved):
+        assert len(said.splitlines()) == 1
 
 
 # ---- beamline files, ports, run folders
@@ -226,7 +220,7 @@ def test_a_mistake_in_a_beamline_file(beamline: VirtualBeamline, tmp_path: Path)
         ({"energy_keV": "20 keV"}, "must be a number, in keV and without a unit; it says '20 keV'"),
         ({"guard": {"stale": 0.5}}, "guard.stale: is not known; did you mean 'stale_s'?"),
         ({"twin": {"energy_keV": 5.0}}, "twin.energy_keV: must be greater than or equal to 8"),
-        ({"samples": [UNOBTAINIUM]}, "samples, 'x': There is no material named 'unobtainium'"),
+        ({"samples": [UNOBTAINIUM]}, "sample 'x': There is no material named 'unobtainium'"),
     ]
     values = beamline.file.model_dump(mode="json", exclude_defaults=True)
     commands: list[Sequence[str | Path]] = []
@@ -278,13 +272,15 @@ def test_a_second_supervisor_and_a_second_session(
 def test_nothing_is_up(beamline: VirtualBeamline, tmp_path: Path) -> None:
     where = ("--run-folder", tmp_path)
     path = beamline.written(scan_file())
-    expected = f"no services have been started in {tmp_path}; start them with 'voltomo up'"
+    expected = f"no services run in {tmp_path}; start them with 'voltomo up'"
     assert refused("scan", path, *where) == expected
-    assert refused("reset", "it was cured", *where) == expected
+    for words in (("guard", "reset", "--reason", "cured"), ("guard", "status"), ("beam", "off")):
+        assert refused(*words, *where) == expected
     real = tmp_path / "real.yml"
     values = beamline.file.model_dump(mode="json", exclude_defaults=True) | {
         "virtual": False,
-        "ca_servers": ["127.0.0.1"],
+        "ledger": str(tmp_path / "ledger"),
+        "epics": {"ca_addresses": ["127.0.0.1"]},
     }
     real.write_text(yaml.safe_dump(values))
     said = refused("shell", "--beamline", real, *where)

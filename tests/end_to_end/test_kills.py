@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.virtual_beamline import CLOSED_WITHIN_S, VirtualBeamline, scan_file, stored
+from voltomo.model.names import run_name
 
 pytestmark = [pytest.mark.twin, pytest.mark.kill, pytest.mark.timeout(240)]
 
@@ -36,7 +37,7 @@ def test_a_dead_service_ends_the_scan_with_the_beam_off(
     assert scan.record.reason
     seen = scan.table.of_blocks([scan.block_numbers["sweep_0"]])
     assert np.count_nonzero(seen.valid) >= 20
-    nexus = beamline.folder.exports / f"{scan.record.uid[:8]}.nxs"
+    nexus = beamline.folder.exports / f"{run_name(scan.record.uid)}.nxs"
     assert np.count_nonzero(stored(nexus, "entry/instrument/detector/image_key") == 0) >= 20
 
     assert beamline.supervisor.wait_ready(service, 30)
@@ -79,5 +80,5 @@ def test_without_worker_or_page_the_scan_goes_on(beamline: VirtualBeamline, serv
     assert scan.record.outcome == "success"
     assert scan.table.missing.size == 0
     assert beamline.supervisor.wait_ready(service, 30)
-    picture = np.load(beamline.folder.exports / f"{scan.record.uid[:8]}.slice.npz")
+    picture = np.load(beamline.folder.exports / f"{run_name(scan.record.uid)}.slice.npz")
     assert int(picture["frames"]) == 200

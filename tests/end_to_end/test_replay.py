@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.virtual_beamline import VirtualBeamline, scan_file
+from voltomo.model.names import run_name
 
 pytestmark = [pytest.mark.twin, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -53,7 +54,7 @@ def assert_replayed(scan: dict[str, Any], output: Path) -> None:
 
 def test_what_the_twin_recorded_can_be_played(beamline: VirtualBeamline, tmp_path: Path) -> None:
     recorded = beamline.scan(scan_file())
-    nexus = beamline.folder.exports / f"{recorded.record.uid[:8]}.nxs"
+    nexus = beamline.folder.exports / f"{run_name(recorded.record.uid)}.nxs"
     scan = replay(nexus, tmp_path / "out", "--axis", str(beamline.file.axis_column))
     assert_replayed(scan, tmp_path / "out")
     assert scan["missing"] == 0

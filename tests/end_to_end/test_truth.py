@@ -7,6 +7,7 @@ from tests.virtual_beamline import VirtualBeamline, scan_file, stored
 from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
 from voltomo.dose.materials import material
 from voltomo.model.frame_table import Outcome
+from voltomo.model.names import run_name
 from voltomo.twin.truth import fluence
 from voltomo.twin.world import FATE_DELIVERED, Fault
 
@@ -75,7 +76,7 @@ def test_lost_and_missed_frames_are_listed_and_shift_nothing(beamline: VirtualBe
     for row in np.flatnonzero(table.valid):
         assert abs(table.angle_deg[row] - angle[table.index[row]]) < 0.05 * step
 
-    nexus = beamline.folder.exports / f"{scan.record.uid[:8]}.nxs"
+    nexus = beamline.folder.exports / f"{run_name(scan.record.uid)}.nxs"
     image_key = stored(nexus, "entry/instrument/detector/image_key")
     assert np.count_nonzero(image_key == 0) == 120 - 7
     assert stored(nexus, "entry/instrument/detector/data").shape[0] == image_key.size

@@ -20,13 +20,19 @@ PERIOD_S = 0.02
 DARK, FLAT = 100.0, 4000.0
 
 
-def make_spec(rows: int = 4, columns: int = 64, projections: int = 90, **options: Any) -> ScanSpec:
+def make_spec(
+    rows: int = 4,
+    columns: int = 64,
+    projections: int = 90,
+    range_deg: float = 180.0,
+    **options: Any,
+) -> ScanSpec:
     geometry = Geometry(
         rows=rows,
         columns=columns,
         pixel_um=1.0,
         axis_column=30.4 * columns / 64,
-        step_deg=180 / projections,
+        step_deg=range_deg / projections,
         projections=projections,
     )
     few: dict[str, Any] = {"priming": 8, "darks": 4, "flats_before": 5, "flats_after": 3}
@@ -65,6 +71,10 @@ class SyntheticScan:
             block.first, block.last)]  # fmt: skip
 
     def _image(self, block: Block, index: int) -> NDArray[np.uint16]:
+        return self._random.poisson(self.mean_counts(block, index)).astype(np.uint16)
+
+    def mean_counts(self, block: Block, index: int) -> NDArray[np.float64]:
+        """What the frame of a trigger would be without noise."""
         geometry = self.spec.geometry
         if block.kind in ("priming", "darks"):
             counts = np.full((geometry.rows, geometry.columns), DARK)
@@ -78,7 +88,7 @@ class SyntheticScan:
             radius = (9 + np.arange(geometry.rows)[:, None]) * scale
             chord = 2 * np.sqrt(np.maximum(radius**2 - away**2, 0))
             counts = DARK + FLAT * np.exp(-0.02 / scale * chord)
-        return self._random.poisson(counts).astype(np.uint16)
+        return counts
 
     def chunk(self, first: int, last: int) -> TriggerChunk:
         return TriggerChunk(

@@ -2,95 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
-import numpy as np
 import pytest
+from engine_rig import PATIENCE_S, same, stream, streamed, watched
 from synthetic_scan import SyntheticScan, make_spec
 
-from voltomo.live.callback import LiveReconstruction
 from voltomo.live.engine import Engine, Progress
 from voltomo.live.live_slice import SliceState
 from voltomo.live.settings import LiveSettings
-from voltomo.runtime.append_log import AppendLog, read_log
-
-PATIENCE_S = 20.0
-
-
-def same(image: np.ndarray, whole: np.ndarray) -> None:
-    """Sums may have been taken in another order."""
-    np.testing.assert_allclose(image, whole, atol=1e-7)
-
-
-class Watched:
-    """An engine in a thread, and what it published."""
-
-    def __init__(self, log: Path, settings: LiveSettings) -> None:
-        self.slices: list[tuple[str, SliceState]] = []
-        self.progress: list[Progress] = []
-        self.engine = Engine(
-            settings,
-            log,
-            lambda uid, state: self.slices.append((uid, state)),
-            self.progress.append,
-        )
-        self._thread = threading.Thread(target=self.engine.run)
-        self._thread.start()
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not condition():
-            assert self._thread.is_alive()
-            assert time.monotonic() < deadline, self.progress[-1:]
-            time.sleep(0.01)
-
-    def state(self) -> str:
-        return self.progress[-1].state if self.progress else "Idle"
-
-    def done(self) -> SliceState:
-        self.until(lambda: self.state() == "Done")
-        return self.slices[-1][1]
-
-    def stop(self) -> None:
-        self.engine.stop()
-        self._thread.join()
-
-
-@contextmanager
-def watched(log: Path, **settings) -> Iterator[Watched]:
-    made = Watched(log, LiveSettings.model_validate({"publish_s": 0.02} | settings))
-    try:
-        yield made
-    finally:
-        made.stop()
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory) -> SyntheticScan:
-    return SyntheticScan(tmp_path_factory.mktemp("scan"))
-
-
-@pytest.fixture(scope="module")
-def whole(scan: SyntheticScan, tmp_path_factory) -> np.ndarray:
-    """The final slice of a scan of which nothing was lost."""
-    log = tmp_path_factory.mktemp("whole") / "run.log"
-    with AppendLog(log) as writer:
-        scan.log_all(writer)
-    with watched(log) as live:
-        return live.done().image
-
-
-def stream(scan: SyntheticScan, live: Watched, indices: range, lost: set[int]) -> None:
-    for index in indices:
-        if index not in lost:
-            live.engine.offer(scan.streamed(index))
-    live.engine.latch(scan.chunk(max(0, indices[-1] - 100), indices[-1] + 1))
-
-
-def streamed(live: Watched) -> int:
-    return live.progress[-1].frames_streamed if live.progress else 0
+from voltomo.runtime.append_log import AppendLog
 
 
 @pytest.mark.parametrize(
@@ -223,118 +144,44 @@ def test_a_full_queue_loses_nothing_in_the_end(tmp_path, scan, whole) -> None:
     engine.stop()
     thread.join()
     same(slices[-1].image, whole)
+    assert slices[-1].complete
+    assert not any(state.complete for state in slices[:-1])
 
 
-def test_the_height_moves_after_the_end(tmp_path, scan, whole) -> None:
-    log = tmp_path / "run.log"
-    with AppendLog(log) as writer:
-        scan.log_all(writer)
-    with watched(log) as live:
-        assert live.done().row == 2
-        live.engine.move_to(0)
-        live.until(lambda: live.slices[-1][1].row == 0 and live.state() == "Done")
-        assert live.slices[-1][1].frames == 90
-        live.engine.move_to(2)
-        live.until(lambda: live.slices[-1][1].row == 2 and live.slices[-1][1].frames == 90)
-        live.until(lambda: live.state() == "Done")
-        same(live.slices[-1][1].image, whole)
+def test_views_that_found_no_room_are_counted_from_scan_to_scan(tmp_path, scan) -> None:
+    progress: list[Progress] = []
+    busy, free = threading.Event(), threading.Event()
 
+    def look(said: Progress) -> None:
+        progress.append(said)
+        if busy.is_set():
+            free.wait(PATIENCE_S)
 
-def test_latches_of_an_earlier_scan_do_not_get_in(tmp_path, scan) -> None:
-    log = tmp_path / "run.log"
-    with watched(log) as live:
-        live.engine.begin(scan.uid, scan.spec)
-        live.engine.latch(scan.chunk(0, 100), posted_utc_s=time.time() - 60)
-        live.until(lambda: live.state() == "Live")
-        time.sleep(0.3)
-        assert live.progress[-1].lost == 0
+    engine = Engine(LiveSettings(queue_frames=8), tmp_path / "run.log", lambda *_: None, look)
+    for index in range(20):
+        engine.offer(scan.streamed(index))
+    engine.begin(scan.uid, scan.spec)
+    thread = threading.Thread(target=engine.run)
+    thread.start()
 
+    def until(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline, progress[-1:]
+            time.sleep(0.01)
 
-def test_a_log_that_still_speaks_of_the_scan_before_is_not_mixed_in(tmp_path, scan) -> None:
-    log = tmp_path / "run.log"
-    before = SyntheticScan(tmp_path, uid="the-one-before")
-    with AppendLog(log) as writer, watched(log) as live:
-        before.log_start(writer)
-        live.until(lambda: live.state() == "Live")
-        live.engine.begin(scan.uid, scan.spec)
-        live.until(lambda: live.progress[-1].scan_uid == scan.uid)
-        before.log_latches(writer, 0, 100)
-        before.log_stop(writer)
-        time.sleep(0.3)
-        assert live.state() == "Live"
-        assert live.progress[-1].lost == 0
-
-
-def test_of_a_long_log_only_the_last_scan_is_shown(tmp_path, whole, scan) -> None:
-    log = tmp_path / "run.log"
-    with AppendLog(log) as writer:
-        SyntheticScan(tmp_path, uid="older").log_all(writer)
-        scan.log_all(writer)
-    with watched(log) as live:
-        live.done()
-        assert {uid for uid, _ in live.slices} == {scan.uid}
-
-
-def test_a_scan_that_cannot_be_shown_does_not_end_the_engine(tmp_path, scan, caplog) -> None:
-    log = tmp_path / "run.log"
-    geometry = scan.spec.geometry.model_copy(update={"axis_column": 900.0})
-    with watched(log) as live:
-        live.engine.begin("odd", scan.spec.model_copy(update={"geometry": geometry}))
-        live.until(lambda: "the scan odd has no live slice" in caplog.text)
-        live.engine.begin(scan.uid, scan.spec)
-        live.until(lambda: live.state() == "Live")
-
-
-def test_a_damaged_log_is_reported_and_the_stream_goes_on(tmp_path, scan, caplog) -> None:
-    log = tmp_path / "run.log"
-    log.write_bytes(b'00000000 {"n": 0}\n')
-    with watched(log) as live:
-        live.until(lambda: "followed no further" in caplog.text)
-        live.engine.begin(scan.uid, scan.spec)
-        for block in scan.spec.blocks():
-            stream(scan, live, range(block.first, block.last), set())
-        live.until(lambda: bool(live.slices) and live.slices[-1][1].frames == 90)
-
-
-def test_the_callback_in_a_notebook_gives_the_same_slice(tmp_path, scan, whole) -> None:
-    log = tmp_path / "run.log"
-    with AppendLog(log) as writer:
-        scan.log_all(writer)
-    states: list[SliceState] = []
-    callback = LiveReconstruction(on_slice=states.append)
-    for entry in read_log(log):
-        callback(entry.data["name"], entry.data["doc"])
-        if entry.data["name"] == "event_page":
-            callback("stream_datum", {})
-    same(states[-1].image, whole)
-    assert len(states) > 1
-
-
-def test_the_callback_never_stops_a_scan(tmp_path, scan, caplog) -> None:
-    told: list[str] = []
-    start = {"uid": "u", "scan_spec": scan.spec.model_dump(mode="json")}
-    LiveReconstruction(told.append)("start", start)
-    assert '"op": "start"' in told[0]
-
-    def absent(_: str) -> None:
-        raise TimeoutError("nobody answers")
-
-    LiveReconstruction(absent)("start", start)
-    assert "nobody answers" in caplog.text
-    callback = LiveReconstruction()
-    callback("start", start)
-    callback("descriptor", {"uid": "t", "name": "triggers"})
-    callback("event_page", {"descriptor": "t", "data": {}})
-    callback("stop", {})
-    callback("start", {"uid": "u", "scan_spec": {"nonsense": 1}})
-    assert "does not follow this scan further" in caplog.text
-
-
-def test_two_sweeps_end_with_the_second(tmp_path) -> None:
-    scan = SyntheticScan(tmp_path, make_spec(sweeps=2, order="alternate"), uid="two")
-    log = tmp_path / "run.log"
-    with AppendLog(log) as writer:
-        scan.log_all(writer)
-    with watched(log) as live:
-        state = live.done()
-    assert (state.sweep, state.frames) == ("sweep_1", 90)
+    # Those of before are none of this scan's.
+    until(lambda: bool(progress) and progress[-1].state == "Live")
+    assert (progress[-1].views_dropped, progress[-1].views_waiting) == (0, 0)
+    # While the engine is busy with something, more come than it has room for.
+    busy.set()
+    told = len(progress)
+    until(lambda: len(progress) > told)
+    for index in range(20):
+        engine.offer(scan.streamed(index))
+    busy.clear()
+    free.set()
+    until(lambda: progress[-1].views_dropped > 0)
+    assert progress[-1].views_dropped == 12
+    engine.stop()
+    thread.join()

@@ -179,7 +179,7 @@ def test_a_scan_goes_through_and_a_restart_completes_it(station: Station) -> Non
         station.stream(sweep.first + 40, sweep.last)
         scan.log_latches(log, sweep.first, sweep.last)
         scan.log_stop(log)
-        whole = observer.wait_for(scan.uid, 90, PATIENCE_S)
+        whole = observer.wait_for(scan.uid, 90, PATIENCE_S, complete=True)
         assert whole is not None, end_of_log(station.folder, "worker")
         station.until(lambda: ask("VT:Live:State") == 3)
         receipts = observer.receipts(scan.uid)
@@ -191,7 +191,10 @@ def test_a_scan_goes_through_and_a_restart_completes_it(station: Station) -> Non
         "mean_transmission": "good",
         "snr": "good",
     }
+    assert found["state"] == "Done"
+    assert ask("VT:Live:Height") == 2
     assert ask("VT:Live:LostFrames") == 0
+    assert (ask("VT:Live:ViewsDropped"), ask("VT:Live:ViewsWaiting")) == (0, 0)
     assert ask("VT:Live:LastTrigger") == sweep.last - 1
     assert 0.8 < ask("VT:Live:Transmission") < 0.95
 
@@ -234,6 +237,8 @@ def test_the_websocket_brings_values_and_slice(station: Station) -> None:
                         picture = message
         return values, picture
 
+    # The first viewer, and another one after a while in which nobody looked.
+    asyncio.run(look())
     values, picture = asyncio.run(look())
     assert values["scan_uid"] == station.scan.uid
     assert values["triggers"] == station.scan.spec.triggers
@@ -244,6 +249,7 @@ def test_the_websocket_brings_values_and_slice(station: Station) -> None:
     assert (frames, row) == (90, 2)
     assert values["scanned"] == station.scan.spec.sample
     assert (values["views"], values["pixel_um"]) == (90, 1.0)
+    assert (values["views_waiting"], values["views_dropped"]) == (0, 0)
     assert low < 0.01 < high
 
 
@@ -270,6 +276,68 @@ def test_a_browser_shows_it(station: Station, width: int) -> None:
         assert shown.shape[1] == width
         # Black and white of the slice, not of letters: some hundred pixels of each.
         assert min(np.count_nonzero(shown < 30), np.count_nonzero(shown > 225)) > 300
+
+
+PLAN = """
+import json, os, signal, sys, time
+from voltomo.devices.live_verdicts import LiveVerdicts
+uid, pid = sys.argv[1], int(sys.argv[2])
+live = LiveVerdicts("VT:Live:", name="live")
+end_s = time.monotonic() + 20
+while live.state_of(uid) != "Done" or live.progress()["frames_processed"] is None:
+    assert time.monotonic() < end_s, live.progress()
+    time.sleep(0.02)
+before = live.verdicts(uid)
+os.kill(pid, signal.SIGSTOP)
+try:
+    time.sleep(0.2)
+    begun_s = time.monotonic()
+    for _ in range(20):
+        live.tell(json.dumps({"op": "nothing"}))
+        still = live.verdicts(uid)
+        live.progress(), live.no_slice(uid), live.verdicts("another")
+    took_s = time.monotonic() - begun_s
+finally:
+    os.kill(pid, signal.SIGCONT)
+sys.stdout.write(json.dumps([took_s, before == still, sorted(still), live.progress()]))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_a_worker_that_hangs_keeps_no_plan_waiting(station: Station) -> None:
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("EPICS_")}
+    done = subprocess.run(
+        [sys.executable, "-c", PLAN, station.scan.uid, str(station.services["worker"].pid)],
+        env=clean | station.addresses.client_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    took_s, same, metrics, progress = json.loads(done.stdout)
+    # One read that waits would take the time-out of a signal, 2 s or more.
+    assert took_s < 1.0
+    assert same
+    assert metrics == ["lost_frames", "mean_transmission", "snr"]
+    assert progress["frames_processed"] == station.scan.block("sweep_0").last
+
+
+def test_a_scan_without_a_slice_is_a_state_that_all_can_see(station: Station) -> None:
+    ask = station.ask
+    geometry = station.scan.spec.geometry.model_copy(update={"tilt_deg": 30.0})
+    spec = station.scan.spec.model_copy(update={"geometry": geometry})
+    order = {"op": "start", "uid": "tilted", "scan_spec": spec.model_dump(mode="json")}
+    ask(f"VT:Live:Command {json.dumps(order)}")
+    station.until(lambda: ask("VT:Live:State") == 4)
+    assert ask("VT:Live:ScanUid") == "tilted"
+    found = json.loads(ask("VT:Live:Verdicts"))
+    assert (found["state"], found["verdicts"]) == ("No slice", [])
+    assert "tilt 0" in found["reason"]
+    station.until(lambda: json.loads(station.get("/state").read()).get("live") == "No slice")
+    station.until(
+        lambda: "tilt 0" in (json.loads(station.get("/state").read()).get("live_reason") or "")
+    )
 
 
 @pytest.mark.parametrize(

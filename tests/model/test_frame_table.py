@@ -5,15 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voltomo.model.camera_clock import track_clock
 from voltomo.model.clock import ClockMap
-from voltomo.model.frame_table import (
-    Frames,
-    FrameTable,
-    Outcome,
-    Triggers,
-    join,
-    track_clock,
-)
+from voltomo.model.frame_table import Frames, FrameTable, Outcome, Triggers, join
 from voltomo.model.scan_spec import Block
 
 PERIOD_S = 0.02
@@ -44,11 +38,21 @@ def delivered(triggers: Triggers, jitter_s: float = 2e-4, first_id: int = 7) -> 
     on_camera = (triggers.time_s - CAMERA.offset_s) / (1 + CAMERA.skew)
     stamps = on_camera + rng.normal(0, jitter_s, triggers.index.size)
     unique_id = (first_id + np.arange(triggers.index.size) + 2**31) % 2**32 - 2**31
-    return Frames(stamps, unique_id.astype(np.int64), np.arange(triggers.index.size))
+    places = np.arange(triggers.index.size)
+    return Frames(stamps, unique_id.astype(np.int64), places, triggers.block)
 
 
 def keep(frames: Frames, places: np.ndarray) -> Frames:
-    return Frames(frames.time_s[places], frames.unique_id[places], frames.source[places])
+    return frames.chosen(places)
+
+
+def with_one_more(frames: Frames, time_s: float, block: int) -> Frames:
+    return Frames(
+        np.append(frames.time_s, time_s),
+        np.append(frames.unique_id, 999),
+        np.append(frames.source, 999),
+        np.append(frames.block if frames.block is not None else [], block).astype(np.int64),
+    )
 
 
 def joined(triggers: Triggers, frames: Frames) -> FrameTable:
@@ -68,7 +72,7 @@ def test_remaining_frames_keep_their_trigger(lost, missed, repeated, order, firs
     seen = np.array([i for i in range(112) if i not in missed])
     frames = keep(delivered(triggers), seen)
     numbered = delivered(triggers, first_id=first_id).unique_id[: seen.size]
-    frames = Frames(frames.time_s, numbered, frames.source)
+    frames = Frames(frames.time_s, numbered, frames.source, frames.block)
     places = [p for p in range(seen.size) if seen[p] not in lost]
     places += [p for p in places if seen[p] in repeated]
     order.shuffle(places)
@@ -93,7 +97,7 @@ def test_lost_after_numbering_is_told_from_missed_by_the_camera(
     triggers = fired()
     stay = np.setdiff1d(np.arange(112), gone)
     lost = keep(delivered(triggers), stay)
-    missed = Frames(lost.time_s, np.arange(stay.size), lost.source)
+    missed = Frames(lost.time_s, np.arange(stay.size), lost.source, lost.block)
     end = [111] if 111 in gone else []
 
     after = joined(triggers, lost)
@@ -108,12 +112,7 @@ def test_lost_after_numbering_is_told_from_missed_by_the_camera(
 def test_two_candidates_make_both_invalid() -> None:
     triggers = fired()
     frames = delivered(triggers)
-    extra = Frames(
-        np.append(frames.time_s, frames.time_s[60] + 0.002),
-        np.append(frames.unique_id, 999),
-        np.append(frames.source, 999),
-    )
-    table = joined(triggers, extra)
+    table = joined(triggers, with_one_more(frames, frames.time_s[60] + 0.002, 1))
     assert table.outcome[60] == Outcome.AMBIGUOUS
     assert table.source[60] == -1
     assert table.missing.tolist() == [60]
@@ -122,12 +121,7 @@ def test_two_candidates_make_both_invalid() -> None:
 def test_a_frame_between_triggers_is_an_orphan_and_shifts_nothing() -> None:
     triggers = fired()
     frames = delivered(triggers)
-    extra = Frames(
-        np.append(frames.time_s, frames.time_s[60] + PERIOD_S / 2),
-        np.append(frames.unique_id, 999),
-        np.append(frames.source, 999),
-    )
-    table = joined(triggers, extra)
+    table = joined(triggers, with_one_more(frames, frames.time_s[60] + PERIOD_S / 2, 1))
     assert table.missing.size == 0
     assert table.orphans.tolist() == [999]
 
@@ -137,6 +131,21 @@ def test_a_missed_priming_pulse_is_refused_with_a_sentence() -> None:
     frames = keep(delivered(triggers), np.setdiff1d(np.arange(112), [4]))
     with pytest.raises(ValueError, match="prime again"):
         joined(triggers, frames)
+
+
+def test_a_frame_of_another_file_gets_no_trigger_of_this_block() -> None:
+    triggers = fired()
+    frames = keep(delivered(triggers), np.setdiff1d(np.arange(112), [60]))
+    strange = with_one_more(frames, delivered(triggers).time_s[60], 0)
+    table = join(triggers, strange, track_clock(triggers, frames, BLOCKS[0]), 0.01)
+    assert table.missing.tolist() == [60]
+    assert table.orphans.tolist() == [999]
+
+
+def test_a_clock_that_cannot_tell_triggers_apart_gives_none() -> None:
+    triggers = fired()
+    vague = ClockMap(CAMERA.offset_s, CAMERA.skew, sigma_s=0.6 * PERIOD_S / 4)
+    assert not join(triggers, delivered(triggers), vague, 0.01).valid.any()
 
 
 def test_an_index_latched_twice_is_refused() -> None:

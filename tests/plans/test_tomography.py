@@ -12,6 +12,7 @@ from bluesky.utils import FailedPause, FailedStatus, RequestAbort
 from tests.plans.scripted import Driver, beamline, spec
 from voltomo.dose.lease import LeaseRequest
 from voltomo.model.arming import FrameBlock, TriggerTrain
+from voltomo.model.geometry import Region
 from voltomo.plans.tomography import tomography
 from voltomo.plans.words import ScanFailed, ScanRefused
 
@@ -69,6 +70,22 @@ def test_every_lease_is_given_back_before_the_next_is_asked_for() -> None:
             assert not held
         held = request is not None
     assert not held
+
+
+def test_the_start_document_says_the_energy_that_was_read() -> None:
+    driver, at = Driver(), beamline()
+    at.energy.value = 25.5
+    driver.run(tomography(at, spec()))
+    assert driver.of("open_run")[0][1].kwargs["energy_keV"] == 25.5
+
+
+@pytest.mark.parametrize("energy_keV", [0.0, -8.0, float("nan")])
+def test_an_energy_that_cannot_be_is_refused_before_a_run(energy_keV: float) -> None:
+    driver, at = Driver(), beamline()
+    at.energy.value = energy_keV
+    with pytest.raises(ScanRefused, match="photon energy above 0 keV"):
+        driver.run(tomography(at, spec()))
+    assert not driver.of("open_run")
 
 
 def test_priming_and_darks_take_no_lease() -> None:
@@ -262,3 +279,14 @@ def test_the_engine_s_own_simulator_finds_the_lease_behind_the_arming() -> None:
     assert_message_and_return_remaining(
         messages, lambda m: m.command == "set" and isinstance(m.args[0], LeaseRequest)
     )
+
+
+def test_a_region_of_interest_is_refused_before_any_device_is_touched() -> None:
+    asked = spec()
+    region = Region(first_row=0, last_row=16, first_column=0, last_column=48)
+    geometry = asked.geometry.model_copy(update={"region": region})
+    driver = Driver()
+    with pytest.raises(ScanRefused, match=r"rows 0 to 16, columns 0 to 48.*no beam was used"):
+        driver.run(tomography(beamline(), asked.model_copy(update={"geometry": geometry})))
+    assert not driver.of("prepare")
+    assert not driver.of("open_run")

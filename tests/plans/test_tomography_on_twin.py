@@ -70,9 +70,13 @@ def test_a_scan_leaves_all_its_documents_and_the_stage_as_it_was(served: Bench) 
             SCAN
             + """
 usual = beamline.rotation.velocity.get()
+beamline.energy.set(22.5).wait(timeout=60)
 (uid,) = RE(tomography(beamline, spec(sweeps=2, order="alternate"), md={"source": "twin"}))
 start = documents[0][1]
-answer(uid=uid, start={k: start[k] for k in ("plan_name", "sample", "source", "num_points")},
+of_triggers = next(d for n, d in documents if n == "descriptor" and d["name"] == "triggers")
+said = ("plan_name", "sample", "source", "num_points", "energy_keV")
+answer(uid=uid, start={k: start[k] for k in said},
+       configuration=of_triggers["configuration"]["trigger"]["data"],
        streams=streams(), settled=settled, same=usual == beamline.rotation.velocity.get(),
        x=beamline.sample_stage.x.position, exit=stop()["exit_status"],
        shutter=beamline.shutter.state.get())
@@ -85,7 +89,10 @@ answer(uid=uid, start={k: start[k] for k in ("plan_name", "sample", "source", "n
         "sample": "cell",
         "source": "twin",
         "num_points": 12 + 5 + 5 + 120 + 5,
+        "energy_keV": pytest.approx(22.5, abs=1e-3),
     }
+    # Settings of the trains before would be said of all of them.
+    assert found["configuration"] == {}
     expected = {"triggers": 147, "priming": 12, "darks": 5, "flats": 10, "primary": 117}
     assert found["streams"] == expected
     purposes = [(purpose, reason) for purpose, reason, _ in found["settled"]]

@@ -55,21 +55,6 @@ def test_an_axis_off_the_detector_and_twin_names_are_refused() -> None:
         changed(samples=[sample, sample])
 
 
-def test_where_devices_answer_is_asked_of_those_beamlines_alone_that_others_serve() -> None:
-    with pytest.raises(ValidationError, match="leave ca_servers and pva_servers out"):
-        changed(ca_servers=["127.0.0.1"])
-    with pytest.raises(ValidationError, match="ca_servers must name where the devices answer"):
-        changed(virtual=False)
-    file = changed(virtual=False, ca_servers=["ioc-7.example.org", "10.0.0.7:5066"])
-    assert file.ca_servers == ["ioc-7.example.org", "10.0.0.7:5066"]
-    assert file.software_guard_only
-    assert not file.model_copy(update={"shutter_closes_when_stale": True}).software_guard_only
-    assert not load_beamline("virtual").software_guard_only
-    for nonsense in ("", "host name", "host:port", "-x", "10.0.0.7:", "a;b"):
-        with pytest.raises(ValidationError, match=r"ca_servers\.0"):
-            changed(virtual=False, ca_servers=[nonsense])
-
-
 def test_settings_that_a_service_does_not_know_are_all_listed() -> None:
     file = changed(live={"snr_mn": 1}, guard={"stale_s": "soon"}, twin={"camera": {"rows": -1}})
     with pytest.raises(FileRefused) as refusal:
@@ -84,9 +69,61 @@ def test_settings_that_a_service_does_not_know_are_all_listed() -> None:
     check_settings(changed(twin={"camera": None}))
 
 
+def real(**changes: object) -> dict[str, object]:
+    values = load_beamline("virtual").model_dump(mode="json", exclude={"twin", "epics", "pvs"})
+    values |= {"virtual": False, "ledger": "/data/ledger", "epics": {"ca_addresses": ["ioc1"]}}
+    return {key: value for key, value in (values | changes).items() if value is not None}
+
+
+def written(tmp_path: Path, values: dict[str, object]) -> str:
+    path = tmp_path / "beamline.yml"
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    return str(path)
+
+
+def test_a_real_beamline_names_its_servers_and_its_pvs(tmp_path: Path) -> None:
+    pvs = {"camera": "CAM:", "ring_current": None, "energy_moving": None}
+    file = load_beamline(written(tmp_path, real() | {"prefix": "BL7:", "pvs": pvs}))
+    assert file.names.camera == "CAM:"
+    assert file.names.rotation == "BL7:Stage:Rotation"
+    assert file.names.ring_current is None
+    assert file.software_guard_only
+    assert not file.model_copy(update={"shutter_closes_when_stale": True}).software_guard_only
+    assert not load_beamline("virtual").software_guard_only
+    assert set(check_settings(file)) == {"guard", "live"}
+    assert BeamlineFile.model_validate_json(file.model_dump_json()) == file
+
+
+@pytest.mark.parametrize("key", ["epics", "pvs"])
+def test_a_virtual_beamline_reaches_no_other(tmp_path: Path, key: str) -> None:
+    values = real(epics=None, virtual=True) | {key: {}}
+    with pytest.raises(FileRefused, match=rf"yml:\d+:\d+: {key}: a virtual beamline serves its"):
+        load_beamline(written(tmp_path, values))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"epics": None}, "needs 'epics' with 'ca_addresses'"),
+        ({"epics": {"pva_addresses": ["cam"]}}, "needs 'epics' with 'ca_addresses'"),
+        ({"epics": {"ca_adresses": ["ioc"]}}, "did you mean 'ca_addresses'"),
+        ({"epics": {"ca_addresses": ["ioc:99999"]}}, "'ioc:99999' is no address"),
+        ({"epics": {"ca_addresses": ["a;b"]}}, "'a;b' is no address"),
+        ({"ledger": None}, "needs 'ledger', the folder of its exposure log"),
+        ({"ledger": "ledger"}, "must be an absolute path"),
+        ({"pvs": {"camra": "CAM:"}}, "did you mean 'camera'"),
+    ],
+)
+def test_a_real_beamline_that_lacks_something_is_refused(
+    tmp_path: Path, changes: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(FileRefused, match=sentence):
+        load_beamline(written(tmp_path, real(**changes)))
+
+
 def test_a_material_that_nobody_knows_is_refused_before_anything_starts() -> None:
     sample = load_beamline("virtual").samples[0].model_dump() | {"material": "NMC881"}
-    with pytest.raises(FileRefused, match=r"'demo cell': .*did you mean NMC811"):
+    with pytest.raises(FileRefused, match=r"samples: .*did you mean NMC811"):
         check_settings(changed(samples=[sample]))
 
 

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from voltomo.model.geometry import Geometry
+from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.records.run_log import RunLog
 from voltomo.runtime.append_log import AppendLog
@@ -165,7 +166,7 @@ class SyntheticRun:
                 stamps.append((t + late_s - START_UTC_S) * (1 - SKEW) + START_UTC_S
                               + CAMERA_MINUS_TRIGGER_S)  # fmt: skip
                 self.truth[int(i)] = images[-1]
-        path = self.folder.frames / f"{self.uid[:8]}_{block.name}.h5"
+        path = self.folder.frames / f"{run_name(self.uid)}_{block.name}.h5"
         shape = (0, self.spec.geometry.rows, self.spec.geometry.columns)
         stack = np.array(images, dtype=np.uint16) if images else np.empty(shape, np.uint16)
         write_frames(path, stack, np.array(ids), np.array(stamps))
@@ -213,6 +214,7 @@ class SyntheticRun:
         flux = [[t, FLUX] for t in np.linspace(opened, closed, 5)]
         ledger.append("exposure", cost | {
             "opened_utc_s": opened, "closed_utc_s": closed, "flux": flux,
+            "charged_s": 0.0 if replay else closed - opened,
             "dose_per_fluence_Gy_cm2": DOSE_PER_FLUENCE})  # fmt: skip
         log.append_entry("settlement", cost | {"reason": "done"})
 

@@ -1,11 +1,14 @@
 """Every gray that was charged has its cause, and the causes add up."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.records.synthetic import DOSE_PER_FLUENCE, FLUX, SyntheticRun
 from voltomo.records.scan import read_scan
-from voltomo.runtime.append_log import AppendLog, read_log
+from voltomo.runtime.append_log import AppendLog, Entry, read_log
 from voltomo.runtime.run_folder import RunFolder
 
 SWEEP = 12 + 6 + 6
@@ -86,3 +89,51 @@ def test_flats_out_of_the_field_cost_nothing(tmp_path):
     flats = (scan.table.index >= 18) & (scan.table.index < 24)
     assert np.all(scan.table.dose_Gy[flats] == 0)
     np.testing.assert_allclose(scan.exposure.flux_per_cm2_s[flats], FLUX)
+
+
+class SetClock:
+    """A clock that somebody sets now and then; its steady time goes on by a second an entry."""
+
+    def __init__(self) -> None:
+        self.steady_s, self.set_to_s = 1000.0, 0.0
+
+    def now_s(self) -> float:
+        self.steady_s += 1.0
+        return self.steady_s
+
+    def utc_s(self) -> float:
+        return self.steady_s + 1.0 + self.set_to_s
+
+
+def rewritten(path: Path, moved: Callable[[Entry], float]) -> None:
+    """The log as it would be with a clock that was off by so much at each entry."""
+    entries = read_log(path)
+    path.unlink()
+    clock = SetClock()
+    with AppendLog(path, clock=clock) as log:
+        for entry in entries:
+            clock.set_to_s = 1.8e9 + moved(entry)
+            doc = entry.data.get("doc", entry.data)
+            for key in ("time", "opened_utc_s", "closed_utc_s"):
+                if key in doc:
+                    doc[key] = (np.array(doc[key]) + moved(entry)).tolist()
+            if "flux" in doc:
+                doc["flux"] = [[utc_s + moved(entry), flux] for utc_s, flux in doc["flux"]]
+            log.append(entry.kind, entry.data)
+
+
+@pytest.mark.parametrize("during_s", [0.0, 5.0, -3600.0])
+@pytest.mark.parametrize("before_s", [0.0, 1.0, -86400.0])
+def test_clocks_that_are_set_move_no_dose(tmp_path, before_s: float, during_s: float):
+    """Once before the scan, since when the guard's own clock is off; once in the middle of it."""
+    run = SyntheticRun(RunFolder(tmp_path), lost=(SWEEP + 5,)).write()
+    whole = read_scan(run.folder, run.uid)
+    middle = len(read_log(run.folder.run_log)) // 2
+    rewritten(run.folder.run_log, lambda entry: during_s if entry.number > middle else 0.0)
+    rewritten(run.folder.exposure_log, lambda entry: before_s)
+    scan = read_scan(run.folder, run.uid)
+    np.testing.assert_allclose(scan.table.dose_Gy, whole.table.dose_Gy, rtol=1e-6)
+    assert scan.dose.wasted_fraction == pytest.approx(whole.dose.wasted_fraction)
+    utc_s = scan.table.time_s + scan.record.latches.utc_minus_trigger_s
+    expected_s = whole.table.time_s + whole.record.latches.utc_minus_trigger_s
+    np.testing.assert_allclose(utc_s, expected_s, atol=1e-3)

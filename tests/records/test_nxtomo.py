@@ -18,6 +18,7 @@ from tests.records.synthetic import (
     contents,
     small_spec,
 )
+from voltomo.model.names import run_name
 from voltomo.records.nxtomo import NothingToExport, NXtomoProjection, export_nxtomo
 from voltomo.records.scan import read_scan
 from voltomo.runtime.append_log import read_log
@@ -174,7 +175,7 @@ with h5py.File(sys.argv[2], "w", libver="latest") as file:
 def test_file_of_a_killed_writer_is_exported(folder, tmp_path):
     run = SyntheticRun(folder).write()
     whole = exported(run, tmp_path / "whole.nxs").read_bytes()
-    path = folder.frames / f"{run.uid[:8]}_sweep_0.h5"
+    path = folder.frames / f"{run_name(run.uid)}_sweep_0.h5"
     torn = path.with_suffix(".torn")
     ended = subprocess.run([sys.executable, "-c", _WRITER, path, torn], check=False)
     assert ended.returncode == -9
@@ -186,3 +187,13 @@ def test_file_of_a_killed_writer_is_exported(folder, tmp_path):
     copied = contents(tmp_path / "whole.nxs")
     assert np.array_equal(contents(linked)["data/data"], copied["data/data"])
     assert validator_errors(linked) == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [("twin", None), ("replay", None), ("beamline", "Synchrotron X-ray Source")],
+)
+def test_a_virtual_source_is_called_no_synchrotron(folder, tmp_path, source, kind):
+    path = exported(SyntheticRun(folder, source=source).write(), tmp_path / "scan.nxs")
+    assert validator_errors(path) == 0
+    assert contents(path).get("instrument/source/type") == kind

@@ -1,25 +1,33 @@
 """Artefacts can be thrown away: folding the same log gives the same ones again."""
 
+import json
 import shutil
 
+import numpy as np
+from typer.testing import CliRunner
+
 from tests.records.synthetic import SyntheticRun
+from voltomo.cli.main import app
+from voltomo.model.names import run_name
 from voltomo.records.rebuild import projections
-from voltomo.runtime.append_log import read_log
+from voltomo.runtime.append_log import AppendLog
+from voltomo.runtime.log_reader import LogReader
 from voltomo.runtime.run_folder import RunFolder
 
 
 def rebuild(folder: RunFolder) -> dict[str, bytes]:
     for projection in projections(folder):
-        projection.fold(read_log(folder.run_log))
+        projection.fold(LogReader(folder.run_log).entries())
     return {path.name: path.read_bytes() for path in folder.exports.iterdir()}
 
 
 def test_rebuilt_artefacts_are_the_same(tmp_path):
     folder = RunFolder(tmp_path)
     whole = SyntheticRun(folder, lost=(30,)).write()
-    SyntheticRun(folder, last=9, stop="abort").write()
+    aborted = SyntheticRun(folder, last=9, stop="abort").write()
     first = rebuild(folder)
-    assert set(first) == {f"{whole.uid[:8]}.nxs", "report.html"}
+    reports = {f"{run_name(run.uid)}.report.html" for run in (whole, aborted)}
+    assert set(first) == {f"{run_name(whole.uid)}.nxs", "report.html", *reports}
     assert rebuild(folder) == first
     shutil.rmtree(folder.exports)
     folder.create()
@@ -29,3 +37,39 @@ def test_rebuilt_artefacts_are_the_same(tmp_path):
 def test_empty_run_folder(tmp_path):
     folder = RunFolder(tmp_path).create()
     assert set(rebuild(folder)) == {"report.html"}
+
+
+def test_slices_and_verdicts_of_the_live_path_are_kept(tmp_path):
+    folder = RunFolder(tmp_path)
+    run = SyntheticRun(folder).write()
+    verdict = {"value": 0.87, "judgement": "good"}
+    live = {"verdicts": {"mean_transmission": verdict}, "frames_processed": 60}
+    live |= {"latency_p50_ms": 20.0, "latency_p99_ms": 31.0}
+    (folder.exports / f"{run_name(run.uid)}.live.json").write_text(json.dumps(live))
+    np.savez(folder.exports / f"{run_name(run.uid)}.slice.npz", image=np.eye(48), row=6,
+             frames=60)  # fmt: skip
+    done = CliRunner().invoke(app, ["rebuild", "--run-folder", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    for name in (f"{run_name(run.uid)}.report.html", "report.html"):
+        page = (folder.exports / name).read_text()
+        assert "Live slice at detector row 6, from 60 views" in page
+        assert "0.87" in page
+
+
+def test_the_command_makes_all_of_it_with_the_ledger(tmp_path):
+    folder = RunFolder(tmp_path)
+    run = SyntheticRun(folder).write()
+    (lease, *_) = LogReader(folder.exposure_log).poll()
+    with AppendLog(folder.exposure_log) as log:
+        request = {"sample": "cell 4", "purpose": "sweep_0"}
+        log.append("reserve", {"lease_id": "x", "request": request, "reserved_Gy": 5.0,
+                               "reserved_s": 0.5})  # fmt: skip
+    done = CliRunner().invoke(app, ["rebuild", "--run-folder", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    made = {line.partition(": ")[0] for line in done.output.splitlines()}
+    assert made == {"nxtomo", "report", "ledger"}
+    ledger = json.loads((folder.exports / "ledger.json").read_text())
+    charged = [e.data["dose_Gy"] for e in LogReader(folder.exposure_log).entries([b"exposure"])]
+    assert ledger[run.spec.sample]["dose_Gy"] == sum(charged)
+    assert lease.data["sample"] == run.spec.sample
+    assert ledger["cell 4"]["dose_Gy"] == 5.0

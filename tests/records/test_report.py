@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tests.records.synthetic import SyntheticRun
+from tests.records.synthetic import SyntheticRun, contents
 from voltomo.records.nxtomo import export_nxtomo
 from voltomo.records.report import Enclosure, quantity, write_report
 from voltomo.records.scan import read_scan
@@ -137,6 +137,26 @@ def test_what_a_recording_did_not_say_is_not_shown_as_known(folder, tmp_path):
     assert "the recording has no frame here" in page
     assert "Beam open" not in page
     assert "Exposure" not in page
+
+
+def test_limits_are_shown_with_their_source_and_doubts_are_stamped(folder, tmp_path):
+    run = SyntheticRun(folder).write()
+    scan = read_scan(folder, run.uid)
+    limits = {"material": "LFP", "dose_limit_Gy": 2e6, "beam_limit_s": 900.0}
+
+    def page_of(source: str) -> str:
+        start = dict(scan.record.start) | {"sample_limits": limits | {"dose_limit_source": source}}
+        said = replace(scan, record=replace(scan.record, start=start))
+        exported = contents(export_nxtomo(said, tmp_path / "scan.nxs"))
+        assert exported["voltomo/dose/limit"] == 2e6
+        assert exported["voltomo/dose/limit_source"] == source
+        assert exported["voltomo/dose/material"] == "LFP"
+        return write_report(said, tmp_path / "report.html").read_text()
+
+    known = page_of("Blogg et al. 2024")
+    assert "2 MGy and 900\N{NO-BREAK SPACE}s of beam (Blogg et al. 2024)" in known
+    assert "unverified default: nobody has said" not in known
+    assert "2e+06 Gy, is an unverified default: nobody has said" in page_of("unverified default")
 
 
 def test_same_scans_give_the_same_page(folder, tmp_path):

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.records.synthetic import TRIGGER_MINUS_UTC_S, SyntheticRun, small_spec
-from voltomo.records.scan_record import ScanRecord, fold_scan, scan_uids
+from voltomo.model.names import run_name
+from voltomo.records.run_entries import scans_in
+from voltomo.records.scan_record import ScanRecord, fold_scan, fold_scans
 from voltomo.runtime.append_log import AppendLog, Entry, read_log
 from voltomo.runtime.run_folder import RunFolder
 
@@ -49,8 +51,11 @@ def test_whole_run_from_its_logs(tmp_path):
     SyntheticRun(folder).write()
     run = SyntheticRun(folder).write()
     log, ledger = read_log(folder.run_log), read_log(folder.exposure_log)
-    assert len(scan_uids(log)) == 2
+    assert list(scans_in(folder.run_log))[1:] == [run.uid]
     record = fold_scan(run.uid, log, ledger)
+    both = list(fold_scans(log, ledger))
+    assert len(both) == 2
+    assert same(record, both[1])
     assert same(record, fold_scan(run.uid, log, ledger))
     assert list(record.latches.index) == list(range(90))
     assert record.latches.utc_minus_trigger_s == pytest.approx(-TRIGGER_MINUS_UTC_S, abs=0.01)
@@ -111,7 +116,10 @@ def test_events_count_as_pages_do():
 
 
 def test_file_names_with_blanks_and_without_a_block_are_understood():
-    resource = {"run_start": UID, "uri": f"file://localhost/data/my%20run/{UID[:8]}_sweep_0.h5"}
+    resource = {
+        "run_start": UID,
+        "uri": f"file://localhost/data/my%20run/{run_name(UID)}_sweep_0.h5",
+    }
     record = fold_scan(UID, entries([*start(), ("stream_resource", resource)]))
-    assert record.sources[0].path == Path(f"/data/my run/{UID[:8]}_sweep_0.h5")
+    assert record.sources[0].path == Path(f"/data/my run/{run_name(UID)}_sweep_0.h5")
     assert record.sources[0].block == "sweep_0"

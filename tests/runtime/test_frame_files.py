@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from voltomo.runtime.frame_files import FrameFile, FrameFileUnreadable, salvage
+from voltomo.runtime.frame_files import FrameFile, FrameFileUnreadable
+from voltomo.runtime.salvage import salvage
 from voltomo.twin.hdf5_stream import Hdf5Stream
 
 WRITER = """
@@ -58,14 +59,13 @@ def test_a_closed_file_is_read_either_way(tmp_path: Path) -> None:
             assert len(reader) == 4
 
 
-@pytest.mark.kill
-def test_what_a_killed_writer_left_is_salvaged(tmp_path: Path) -> None:
-    path, clean = tmp_path / "a.h5", tmp_path / "clean.h5"
+def left_by_a_killed_writer(path: Path, at_least: int) -> int:
+    """Frames that were seen in the file before its writer was killed."""
     process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)])
     try:
         deadline = time.monotonic() + 20
         count = 0
-        while count < 30 and time.monotonic() < deadline:
+        while count < at_least and time.monotonic() < deadline:
             time.sleep(0.05)
             if path.exists() and path.stat().st_size > 100_000:
                 with FrameFile(path) as reader:
@@ -73,9 +73,16 @@ def test_what_a_killed_writer_left_is_salvaged(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
-    assert count >= 30
+    assert count >= at_least
     with pytest.raises(OSError, match="already open"), h5py.File(path, "r"):
         pytest.fail("the file was closed in order")
+    return count
+
+
+@pytest.mark.kill
+def test_what_a_killed_writer_left_is_salvaged(tmp_path: Path) -> None:
+    path, clean = tmp_path / "a.h5", tmp_path / "clean.h5"
+    count = left_by_a_killed_writer(path, 30)
     salvaged = salvage(path, clean)
     assert salvaged >= count
     with h5py.File(clean, "r") as file:
@@ -85,6 +92,24 @@ def test_what_a_killed_writer_left_is_salvaged(tmp_path: Path) -> None:
     with FrameFile(clean, swmr=False) as reader:
         assert reader.unique_id.tolist() == list(range(salvaged))
         assert (reader.frames(0, salvaged) == np.arange(salvaged)[:, None, None]).all()
+
+
+@pytest.mark.kill
+def test_a_file_whose_end_is_lost_keeps_nothing_waiting(tmp_path: Path) -> None:
+    """As after a power failure: HDF5 itself would read it again and again, for ever."""
+    path, clean = tmp_path / "a.h5", tmp_path / "clean.h5"
+    left_by_a_killed_writer(path, 200)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    kept = salvage(path, clean, stall_s=3.0)
+    assert kept >= 20
+    with FrameFile(clean, swmr=False) as reader:
+        assert reader.unique_id.tolist() == list(range(kept))
+        assert (reader.frames(0, kept) == np.arange(kept)[:, None, None]).all()
+    path.write_bytes(whole[:700])
+    with pytest.raises(FrameFileUnreadable, match="restore it from a copy"):
+        salvage(path, tmp_path / "nothing.h5", stall_s=3.0)
+    assert sorted(tmp_path.iterdir()) == [path, clean]
 
 
 def test_what_is_no_file_of_frames_is_named(tmp_path: Path) -> None:

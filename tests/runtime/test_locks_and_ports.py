@@ -4,15 +4,17 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from voltomo.runtime.locks import FileLock, Held
-from voltomo.runtime.ports import NoPorts, lock_ports
+from voltomo.runtime.locks import FileLock, Held, holder
+from voltomo.runtime.ports import NoPorts, lock_folder, lock_ports
 
 HOLD = """
 import sys
+import tempfile
 from pathlib import Path
 from voltomo.runtime.locks import FileLock
 lock = FileLock(Path(sys.argv[1]), "a long scan").acquire()
@@ -47,6 +49,53 @@ def test_a_holder_that_has_not_said_its_name_yet(tmp_path: Path) -> None:
         path.write_text("")
         with pytest.raises(Held, match="has not said its name"):
             FileLock(path, "second").acquire()
+
+
+def test_whether_a_lock_is_held_is_asked_without_taking_it(tmp_path: Path) -> None:
+    path = tmp_path / "supervisor.lock"
+    assert holder(path) is None
+    assert not path.exists()
+    with FileLock(path, "voltomo up"):
+        assert f"'voltomo up', process {os.getpid()}" in (holder(path) or "")
+    assert holder(path) is None
+    with FileLock(path, "one", shared=True), FileLock(path, "two", shared=True):
+        assert "'two'" in (holder(path) or "")
+        with pytest.raises(Held):
+            FileLock(path, "alone").acquire()
+
+
+def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("data")
+    (tmp_path / "a.lock").symlink_to(precious)
+    with pytest.raises(OSError, match=r"a\.lock"):
+        FileLock(tmp_path / "a.lock", "mine").acquire()
+    assert precious.read_text() == "data"
+
+
+def test_locks_of_ports_lie_in_a_folder_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime, temporary = tmp_path / "runtime", tmp_path / "tmp"
+    temporary.mkdir()
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    assert lock_folder() == runtime / "voltomo"
+
+    runtime.chmod(0o777)
+    usual = temporary / f"voltomo-ports-{os.getuid()}"
+    assert lock_folder() == usual
+    assert usual.stat().st_mode & 0o077 == 0
+
+    usual.chmod(0o755)
+    with pytest.raises(NoPorts, match="nobody else may use, and is not"):
+        lock_ports("mine")
+    usual.rmdir()
+    usual.symlink_to(runtime)
+    with pytest.raises(NoPorts, match="nobody else may use, and is not"):
+        lock_ports("mine")
+    assert list(runtime.iterdir()) == [runtime / "voltomo"]
 
 
 def test_two_blocks_do_not_share_a_port() -> None:

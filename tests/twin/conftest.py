@@ -36,8 +36,12 @@ class Bench:
     def start(self, name: str, module: str = "") -> subprocess.Popen[bytes]:
         """Start a service, the twin's of this name or a module, and wait until it serves."""
         spec = ServiceSpec(name, module or f"voltomo.twin.{name}_ioc", "hardware")
-        process = launch(spec, self.folder, self.addresses)
-        self.processes[name] = process
+        self.processes[name] = launch(spec, self.folder, self.addresses)
+        return self.wait_for_port(name)
+
+    def wait_for_port(self, name: str) -> subprocess.Popen[bytes]:
+        """Wait until a service that was started serves."""
+        process = self.processes[name]
         deadline = time.monotonic() + 30
         while True:
             try:

@@ -48,7 +48,7 @@ def test_flux_falls_with_the_ring_and_is_known_ahead(source: Source) -> None:
     world = source._world
     now_s = world.now_s()
     channel = world.channel("flux")
-    channel._state["beat_s"] = now_s + 100
+    channel.beat_s = now_s + 100
     times = now_s + np.linspace(0, 50, 11)
     wanted = 2e11 * np.exp(-times / 360)
     assert channel.at(times) == pytest.approx(wanted, rel=2e-4)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tests.twin.camera_bench import CameraBench, a_camera_bench
-from voltomo.runtime.frame_files import FrameFile, salvage
+from voltomo.runtime.frame_files import FrameFile
+from voltomo.runtime.salvage import salvage
 from voltomo.twin.world import FATE_DELIVERED, FATE_LOST, FATE_MISSED, Fault, Segment
 
 OPEN = """

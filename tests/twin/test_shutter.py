@@ -10,7 +10,7 @@ import pytest
 from tests.twin.conftest import Bench
 from voltomo.twin.shutter_controller import ShutterController
 from voltomo.twin.truth import open_intervals
-from voltomo.twin.world import Fault, Segment, World
+from voltomo.twin.world import GRACE_S, Fault, Segment, World
 
 STALE_S, TRAVEL_S = 0.5, 0.015
 
@@ -157,6 +157,30 @@ def test_a_controller_that_begins_with_the_blade_open_closes_it(rig: Rig) -> Non
     rig.run(0.05, enable=False)
     assert rig.position == 0
     assert rig.controller.state == "Closed"
+
+
+def test_it_is_looked_after_when_something_is_due(rig: Rig) -> None:
+    controller = rig.controller
+    now_s = rig.world.now_s()
+    # Closed and not enabled: its heartbeat alone, well within the grace of the world.
+    assert now_s < controller.next_look_s(now_s) <= now_s + GRACE_S / 4
+    controller.put_enable(1)
+    now_s = rig.world.now_s()
+    rise_s = now_s + 0.003
+    rig.gate.put([Segment(now_s, now_s, 0.0), Segment(rise_s, rise_s + 1, 1.0)])
+    # A planned gate is followed on the dot, a fall that nobody planned within milliseconds.
+    assert controller.next_look_s(now_s) == rise_s
+    assert controller.next_look_s(rise_s) <= rise_s + 0.005
+    controller.gate_mode = "Lease"
+    controller.step(rig.world.now_s())
+    now_s = rig.world.now_s()
+    assert controller.state == "Opening"
+    assert controller.next_look_s(now_s) <= max(controller._ends_s, now_s + 0.001)
+    stale_s = (controller._enabled_s or 0.0) + controller.stale_s
+    assert controller.next_look_s(stale_s - 1e-4) <= stale_s + 0.001
+    # Long after the last enable it must not spin.
+    controller.state = "Closed"
+    assert controller.next_look_s(stale_s + 1) > stale_s + 1.01
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def world(tmp_path: Path) -> World:
     made.channel("flux").put([Segment(0.0, 10.0, 1e11, -1e9)])
     made.channel("sample_x").put([Segment(0.0, 0.0, 0.0), Segment(2.0, 3.0, 0.0, 8.0, 0.0)])
     for name in ("shutter", "flux", "sample_x"):
-        made.channel(name)._state["beat_s"] = 100.0
+        made.channel(name).beat_s = 100.0
     return made
 
 
@@ -50,7 +50,7 @@ def test_open_time_and_open_spans(world: World) -> None:
 
 
 def test_a_dead_shutter_lets_nothing_through(world: World) -> None:
-    world.channel("shutter")._state["beat_s"] = 1.8
+    world.channel("shutter").beat_s = 1.8
     assert open_intervals(world, 0.0, 5.0) == [(1.0, 2.0)]
     assert open_seconds(world, 0.0, 5.0) == pytest.approx(0.95)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from voltomo.cli.job import Job, run_job
+from voltomo.cli.job import Job, output_folder, run_job
 from voltomo.cli.replay import replay_job
 from voltomo.cli.results import result_of, write_results
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
@@ -58,12 +58,12 @@ def lose_frames(folder: RunFolder, scan: ScanFile, file: BeamlineFile) -> int:
 
 def run_demo(output: Path, seed: int) -> None:
     """Do it all, and say where everything lies."""
-    output.mkdir(parents=True, exist_ok=True)
     file = demo_beamline(seed)
-    job = Job("twin", file, _SCAN, output)
-    uid = run_job(job, lambda folder: lose_frames(folder, _SCAN, file))
-    first = result_of(job, uid, output, dropped_on_purpose=len(_LOST_IN_SWEEP))
-    typer.echo("[replay] playing the recorded projections through the same devices")
-    again = replay_job(first.nxtomo, file.axis_column, output, 1.0 / _SCAN.period_s)
-    second = result_of(again, run_job(again), output)
-    write_results([first, second], output)
+    with output_folder(output, "voltomo demo"):
+        job = Job("twin", file, _SCAN, output)
+        uid = run_job(job, lambda folder: lose_frames(folder, _SCAN, file))
+        first = result_of(job, uid, output, dropped_on_purpose=len(_LOST_IN_SWEEP))
+        typer.echo("[replay] playing the recorded projections through the same devices")
+        again = replay_job(first.nxtomo, file.axis_column, output, 1.0 / _SCAN.period_s)
+        second = result_of(again, run_job(again), output)
+        write_results([first, second], output)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.names import run_name
 from voltomo.records.report import Enclosure
 from voltomo.records.scan import Scan
 from voltomo.runtime.run_folder import RunFolder
@@ -18,7 +19,7 @@ _METRICS = {"snr": "signal to noise"}
 
 def live_result(folder: RunFolder, uid: str) -> dict[str, Any]:
     """What the live path left of a run: numbers, verdicts, and ``slice`` where there is one."""
-    base = folder.exports / uid[:8]
+    base = folder.exports / run_name(uid)
     numbers = base.with_suffix(".live.json")
     result: dict[str, Any] = json.loads(numbers.read_text()) if numbers.exists() else {}
     picture = base.with_suffix(".slice.npz")
@@ -34,10 +35,9 @@ def enclosure(scan: Scan, nexus: Path | None, live: dict[str, Any]) -> Enclosure
     """What a report shows of a run; without a live slice, one is made from the frames' files."""
     facts: dict[str, str] = {}
     if live.get("frames_processed"):
-        facts["Live"] = (
-            f"{live['frames_processed']:.0f} frames used, {live['latency_p50_ms']:.0f} ms from "
-            f"frame to slice (median; 99 % within {live['latency_p99_ms']:.0f} ms)"
-        )
+        facts["Live"] = f"{live['frames_processed']:.0f} frames used{_delay(live)}"
+    if live.get("reason"):
+        facts["No live slice"] = str(live["reason"])
     image, caption = live.get("slice"), ""
     if image is not None:
         caption = f"Live slice at detector row {live['row']}, from {live['views']} views"
@@ -49,6 +49,16 @@ def enclosure(scan: Scan, nexus: Path | None, live: dict[str, Any]) -> Enclosure
         nxtomo=nexus,
         facts=facts,
         verdicts=tuple(_words(name, said) for name, said in live.get("verdicts", {}).items()),
+    )
+
+
+def _delay(live: dict[str, Any]) -> str:
+    """How long the live slice took; nothing where the worker could not tell."""
+    if live.get("latency_p50_ms") is None:
+        return ""
+    return (
+        f", {live['latency_p50_ms']:.0f} ms from the end of an exposure to the slice that holds "
+        f"it (median; 99 % within {live['latency_p99_ms']:.0f} ms)"
     )
 
 
@@ -71,7 +81,11 @@ def slice_from_files(scan: Scan) -> tuple[NDArray[np.float32] | None, str]:
     from voltomo.model.trigger_source import TriggerChunk
 
     record = scan.record
-    live = LiveSlice(record.uid, record.spec)
+    try:
+        live = LiveSlice(record.uid, record.spec)
+    except ValueError:
+        # A tilted axis, say: one row of the detector makes no slice.
+        return None, ""
     latches = record.latches
     gaps = np.flatnonzero(np.diff(latches.index) != 1) + 1
     for part in np.split(np.arange(latches.index.size), gaps):

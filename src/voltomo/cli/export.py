@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from voltomo.cli.errors import Refused
-from voltomo.runtime.append_log import read_log
+from voltomo.model.names import run_name
 from voltomo.runtime.run_folder import RunFolder
 
 
@@ -19,38 +19,62 @@ def find_run(folder: RunFolder, uid: str) -> str:
     Refused
         No such run, or more than one.
     """
-    from voltomo.records.scan_record import scan_uids
+    from voltomo.records.run_entries import last_scan, scans_in
 
-    uids = scan_uids(read_log(folder.run_log))
-    found = uids[-1:] if uid == "last" else [known for known in uids if known.startswith(uid)]
+    if uid == "last" and (last := last_scan(folder.run_log)) is not None:
+        return last
+    uids = list(scans_in(folder.run_log))
+    digits = uid.replace("-", "")
+    found = [known for known in uids if known.replace("-", "").startswith(digits)]
     if len(found) != 1:
-        known = ", ".join(run[:8] for run in uids[-10:]) or "none"
+        known = ", ".join(run_name(run) for run in uids[-10:]) or "none"
         raise Refused(f"{uid!r} names {len(found)} runs in {folder.root}; the latest are: {known}")
     return found[0]
 
 
-def export_run(folder: RunFolder, uid: str) -> list[Path]:
-    """Write NXtomo and report into the run folder's exports; what cannot be made is said."""
+def export_run(folder: RunFolder, uid: str, *, link: bool = False) -> list[Path]:
+    """Write NXtomo and report into the run folder's exports; what cannot be made is said.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of the run.
+    uid : str
+        Of the run.
+    link : bool
+        Let the NXtomo file refer to the files of frames instead of copying the frames.
+
+    Raises
+    ------
+    NoRoom
+        A copy of the frames does not fit on the disk; the report was written.
+    """
     from voltomo.cli.enclosures import enclosure, live_result
-    from voltomo.records.nxtomo import NothingToExport, export_nxtomo
+    from voltomo.records.nxtomo import NoRoom, NothingToExport, NXtomoProjection, export_nxtomo
+    from voltomo.records.rebuild import ReportProjection
     from voltomo.records.report import write_report
     from voltomo.records.scan import read_scan
 
     scan = read_scan(folder, uid)
     made: list[Path] = []
-    nexus: Path | None = folder.exports / f"{uid[:8]}.nxs"
+    nexus: Path | None = NXtomoProjection(folder).path_of(uid)
+    full: NoRoom | None = None
     try:
-        made.append(export_nxtomo(scan, folder.exports / f"{uid[:8]}.nxs"))
+        made.append(export_nxtomo(scan, nexus, link=link))
     except NothingToExport as nothing:
         nexus = None
         typer.echo(f"no NXtomo file: {nothing}")
+    except NoRoom as error:
+        nexus, full = None, error
     enclosed = {uid: enclosure(scan, nexus, live_result(folder, uid))}
-    made.append(write_report(scan, folder.exports / f"{uid[:8]}.report.html", enclosed))
+    made.append(write_report(scan, ReportProjection(folder).path_of(uid), enclosed))
+    if full is not None:
+        raise full
     return made
 
 
-def run_export(uid: str, run_folder: Path | None) -> None:
+def run_export(uid: str, run_folder: Path | None, *, link: bool) -> None:
     """Export one run and say where everything lies."""
     folder = RunFolder.locate(run_folder)
-    for path in export_run(folder, find_run(folder, uid)):
+    for path in export_run(folder, find_run(folder, uid), link=link):
         typer.echo(f"written: {path}")

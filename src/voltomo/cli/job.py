@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from voltomo.cli.say import say
 from voltomo.cli.up import make_supervisor
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.scan_file import ScanFile
+from voltomo.runtime.locks import FileLock
 from voltomo.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -39,6 +40,20 @@ class Job:
         return RunFolder((self.output / f"run-{self.name}").resolve())
 
 
+@contextlib.contextmanager
+def output_folder(output: Path, purpose: str) -> Iterator[None]:
+    """Make the folder of the results, and keep others from writing there meanwhile.
+
+    Raises
+    ------
+    Held
+        Another command is at work there; nothing was touched.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    with FileLock(output / ".lock", purpose):
+        yield
+
+
 def run_job(job: Job, before: Callable[[RunFolder], object] | None = None) -> str:
     """Start the beamline, scan in a session process, stop everything.
 
@@ -56,14 +71,15 @@ def run_job(job: Job, before: Callable[[RunFolder], object] | None = None) -> st
 
     Raises
     ------
+    Held
+        Another command is at work in the job's folder; nothing was touched.
     Refused
         The scan failed, and what the session said was shown; or a signal stopped it.
     """
     from voltomo.cli.export import find_run
     from voltomo.profiles.interrupts import ALL, Interrupts
 
-    shutil.rmtree(job.folder.root, ignore_errors=True)
-    supervisor = make_supervisor(job.folder, job.file)
+    supervisor = make_supervisor(job.folder, job.file, fresh=True)
     say(f"[{job.name}] starting the virtual beamline")
     interrupts = Interrupts(*ALL)
     with interrupts.watching():

@@ -11,7 +11,7 @@ from collections import deque
 from voltomo.cli.processes import ProcessIdentity, end
 from voltomo.runtime.launch import launch
 from voltomo.runtime.run_folder import Addresses, RunFolder, write_json
-from voltomo.runtime.service import ServiceSpec
+from voltomo.runtime.service import Domain, ServiceSpec
 
 _STOP_S = 4.0
 _WINDOW_S = 600.0
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class KeptService:
-    """A service and what became of it; one thread at a time.
+    """A `voltomo.runtime.service.Service` and what became of it; one thread at a time.
 
     States are ``down``, ``starting``, ``ready`` and ``failed`` (it ended too often).
 
@@ -45,6 +45,28 @@ class KeptService:
         self._starts: deque[float] = deque()
         self._restarts = 0
         self._next_start_s = 0.0
+
+    @property
+    def name(self) -> str:
+        """Short name, unique in a run."""
+        return self.spec.name
+
+    @property
+    def domain(self) -> Domain:
+        """What fails with it."""
+        return self.spec.domain
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """TCP ports on which it listens."""
+        served = (self._addresses.channel_access, self._addresses.pv_access)
+        known = [ports[self.name] for ports in served if self.name in ports]
+        known += [self.spec.ready_port] if self.spec.ready_port is not None else []
+        return tuple(dict.fromkeys(known))
+
+    def ready(self) -> bool:
+        """Whether it runs and serves; asks the process, too, whose end may not be noticed yet."""
+        return self.state == "ready" and self.pid is not None
 
     @property
     def pid(self) -> int | None:
@@ -74,8 +96,8 @@ class KeptService:
         if self.state == "starting" and self._answers():
             self._set("ready")
 
-    def end(self) -> None:
-        """End the process and leave the service down."""
+    def stop(self) -> None:
+        """End the process, by force if need be, and leave the service down."""
         if self._process is None:
             return
         process, self._process = self._process, None

@@ -16,6 +16,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+beam_commands = typer.Typer(help="Stop the beam.", no_args_is_help=True)
+guard_commands = typer.Typer(help="See how the guard is; reset it.", no_args_is_help=True)
+app.add_typer(beam_commands, name="beam")
+app.add_typer(guard_commands, name="guard")
+
 Beamline = Annotated[
     str, typer.Option("--beamline", "-b", help="Name of a shipped beamline, or its file.")
 ]
@@ -48,11 +53,16 @@ def down(run_folder: Folder = None) -> None:
 
 
 @app.command()
-def status(run_folder: Folder = None) -> None:
-    """Say which services run, and where."""
-    from voltomo.cli.status import run_status
+def status(
+    run_folder: Folder = None,
+    env: Annotated[
+        bool, typer.Option("--env", help='For a shell: eval "$(voltomo status --env)".')
+    ] = False,
+) -> None:
+    """Say which services run, and where; with --env, where EPICS tools find them."""
+    from voltomo.cli.status import run_status, show_environment
 
-    run_status(run_folder)
+    show_environment(run_folder) if env else run_status(run_folder)
 
 
 @app.command()
@@ -97,11 +107,15 @@ def demo(
 def export(
     uid: Annotated[str, typer.Argument(help="Start of a run's uid, or 'last'.")] = "last",
     run_folder: Folder = None,
+    link: Annotated[
+        bool,
+        typer.Option("--link", help="Refer to the files of frames instead of copying the frames."),
+    ] = False,
 ) -> None:
     """Make NXtomo file and report of a run from the logs, also of an aborted one."""
     from voltomo.cli.export import run_export
 
-    run_export(uid, run_folder)
+    run_export(uid, run_folder, link=link)
 
 
 @app.command()
@@ -113,22 +127,48 @@ def rebuild(run_folder: Folder = None) -> None:
 
 
 @app.command()
-def shell(beamline: Beamline = "virtual", run_folder: Folder = None) -> None:
+def shell(
+    beamline: Annotated[
+        str | None,
+        typer.Option(
+            "--beamline",
+            "-b",
+            help="Name of a shipped beamline, or its file; else what is up, else the virtual one.",
+        ),
+    ] = None,
+    run_folder: Folder = None,
+) -> None:
     """IPython with RE, devices and plans; starts a virtual beamline if none is up."""
     from voltomo.cli.shell import run_shell
 
     run_shell(beamline, run_folder)
 
 
-@app.command()
-def reset(
-    reason: Annotated[str, typer.Argument(help="The cause, and what was done about it.")],
+@beam_commands.command("off")
+def beam_off(run_folder: Folder = None) -> None:
+    """Take the beam from whoever has it, at once."""
+    from voltomo.cli.guard import run_beam_off
+
+    run_beam_off(run_folder)
+
+
+@guard_commands.command("status")
+def guard_status(run_folder: Folder = None) -> None:
+    """Say how the guard is, and what each sample has received."""
+    from voltomo.cli.guard import run_guard_status
+
+    run_guard_status(run_folder)
+
+
+@guard_commands.command("reset")
+def guard_reset(
+    reason: Annotated[str, typer.Option(help="The cause, and what was done about it.")],
     run_folder: Folder = None,
 ) -> None:
     """Let a guard that latched shut give leases again, once the shutter is closed."""
-    from voltomo.cli.reset import run_reset
+    from voltomo.cli.guard import run_guard_reset
 
-    run_reset(reason, run_folder)
+    run_guard_reset(reason, run_folder)
 
 
 @app.command()

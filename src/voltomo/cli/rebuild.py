@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import typer
 
-from voltomo.runtime.append_log import read_log
-from voltomo.runtime.run_folder import RunFolder
+from voltomo.dose.ledger import LedgerProjection
+from voltomo.runtime.log_reader import Entry, LogReader
+from voltomo.runtime.run_folder import RunFolder, write_json
+
+
+@dataclass(frozen=True)
+class LedgerFile:
+    """Folds the exposure log into ``ledger.json``: what every sample has received so far.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Where exports go.
+    """
+
+    folder: RunFolder
+    name: str = "ledger"
+
+    def fold(self, log: Iterable[Entry]) -> Path:
+        """Write the accounts of all samples by their names, open reservations counted as used."""
+        accounts = LedgerProjection().fold(log)
+        path = self.folder.exports / "ledger.json"
+        write_json(path, {sample: asdict(account) for sample, account in accounts.items()})
+        return path
 
 
 def run_rebuild(run_folder: Path | None) -> None:
@@ -20,13 +44,13 @@ def run_rebuild(run_folder: Path | None) -> None:
     folder = RunFolder.locate(run_folder)
     if not folder.run_log.exists():
         raise FileNotFoundError(f"{folder.root} has no run log; nothing can be rebuilt from it")
-    entries = read_log(folder.run_log)
+    folder.create()
 
     def enclose(scan: Scan, nexus: Path | None) -> Enclosure:
         return enclosure(scan, nexus, live_result(folder, scan.record.uid))
 
     for projection in projections(folder, enclose):
-        made = projection.fold(entries)
-        paths = made if isinstance(made, list) else [made]
-        for path in paths:
+        for path in projection.fold(LogReader(folder.run_log).entries()):
             typer.echo(f"{projection.name}: {path}")
+    ledger = LedgerFile(folder)
+    typer.echo(f"{ledger.name}: {ledger.fold(LogReader(folder.exposure_log).entries())}")

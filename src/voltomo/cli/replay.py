@@ -8,11 +8,11 @@ from pathlib import Path
 import typer
 
 from voltomo.cli.errors import Refused
-from voltomo.cli.job import Job, run_job
+from voltomo.cli.job import Job, output_folder, run_job
 from voltomo.model.names import safe_name
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
 from voltomo.profiles.scan_file import ScanFile
-from voltomo.runtime.recorded_scan import RecordedScan
+from voltomo.runtime.recorded_scan import RecordedHead
 
 _PIXEL_UM = 1.0
 _ENERGY_KEV = 20.0
@@ -41,14 +41,18 @@ def replay_job(path: Path, axis_column: float | None, output: Path, rate: float)
     """
     if not 0 < rate <= _LARGEST_RATE:
         raise Refused(f"the rate must lie between 0 and {_LARGEST_RATE:g} frames/s; got {rate:g}")
-    recorded = RecordedScan.read(path)
+    recorded = RecordedHead.read(path)
     grid = recorded.grid()
-    _, rows, columns = recorded.projections.shape
+    rows, columns = recorded.rows, recorded.columns
     axis = axis_column if axis_column is not None else _find_axis(recorded)
     if not 0 <= axis <= columns - 1:
         raise Refused(f"the axis must lie on the detector, columns 0 to {columns - 1}; got {axis}")
     virtual = load_beamline("virtual")
-    camera = {"source": "replay", "replay_file": str(path.resolve())}
+    camera = {
+        "source": "replay",
+        "replay_file": str(path.resolve()),
+        "replay_scale": recorded.scale,
+    }
     sample = virtual.samples[0].model_copy(update={"name": recorded_name(recorded)})
     file = BeamlineFile.model_validate(
         {
@@ -72,14 +76,14 @@ def replay_job(path: Path, axis_column: float | None, output: Path, rate: float)
         start_deg=grid.start_deg,
         exposure_s=_EXPOSURE_OF_PERIOD * period_s,
         period_s=period_s,
-        darks=len(recorded.darks),
-        flats_before=len(recorded.flats),
+        darks=recorded.darks,
+        flats_before=recorded.flats,
         flats_after=0,
     )
     return Job("replay", file, scan, output)
 
 
-def recorded_name(recorded: RecordedScan) -> str:
+def recorded_name(recorded: RecordedHead) -> str:
     """What the recording calls its sample, else the file's own name, as a name may be written."""
     for text in (recorded.sample, recorded.path.stem):
         allowed = re.sub(r"[^\w. -]+|\.{2,}", "-", text).strip(" ._-")[:64]
@@ -90,17 +94,19 @@ def recorded_name(recorded: RecordedScan) -> str:
     return "recording"
 
 
-def _find_axis(recorded: RecordedScan) -> float:
+def _find_axis(recorded: RecordedHead) -> float:
     """Axis from opposite projections of the recording."""
     import numpy as np
 
-    from voltomo.analysis.axis import axis_from_views
+    from voltomo.analysis.axis import axis_from_views, opposite_views
     from voltomo.analysis.normalise import line_integrals, mean_field
 
-    flat, dark = mean_field(recorded.flats), mean_field(recorded.darks)
-    views = np.stack([line_integrals(frame, flat, dark) for frame in recorded.projections])
     try:
-        axis, sigma = axis_from_views(views, recorded.angles_deg)
+        needed = opposite_views(recorded.angles_deg)
+        projections, flats, darks = recorded.views(needed)
+        flat, dark = mean_field(flats), mean_field(darks)
+        views = np.stack([line_integrals(frame, flat, dark) for frame in projections])
+        axis, sigma = axis_from_views(views, recorded.angles_deg[needed])
     except ValueError as error:
         raise Refused(f"{error} Give it with --axis COLUMN.") from error
     typer.echo(f"axis found at column {axis:.2f} ± {sigma:.2f}")
@@ -112,5 +118,10 @@ def run_replay(path: Path, axis_column: float | None, output: Path, rate: float)
     from voltomo.cli.results import result_of, write_results
 
     job = replay_job(path, axis_column, output, rate)
-    output.mkdir(parents=True, exist_ok=True)
-    write_results([result_of(job, run_job(job), output)], output)
+    if path.resolve().is_relative_to(job.folder.root):
+        raise Refused(
+            f"{path} lies in {job.folder.root}, which a replay clears before it begins; nothing "
+            "was touched; copy the file elsewhere, or name another folder with --output"
+        )
+    with output_folder(output, "voltomo replay"):
+        write_results([result_of(job, run_job(job), output)], output)

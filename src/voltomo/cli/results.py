@@ -12,6 +12,7 @@ import typer
 
 from voltomo.cli.enclosures import enclosure, live_result
 from voltomo.cli.job import Job, settings_of
+from voltomo.model.names import run_name
 from voltomo.records.report import write_report
 from voltomo.records.scan import Scan, read_scan
 from voltomo.records.summary import LiveSummary, ScanSummary, Summary
@@ -30,8 +31,8 @@ class Result:
 def result_of(job: Job, uid: str, output: Path, *, dropped_on_purpose: int | None = None) -> Result:
     """Gather what a job has given, and hold it against the truth where the twin knows it."""
     scan = read_scan(job.folder, uid)
-    exported = output / f"{job.name}-{uid[:8]}.nxs"
-    shutil.copyfile(job.folder.exports / f"{uid[:8]}.nxs", exported)
+    exported = output / f"{job.name}-{run_name(uid)}.nxs"
+    shutil.copyfile(job.folder.exports / f"{run_name(uid)}.nxs", exported)
     live = live_result(job.folder, uid)
     rows = scan.scan_rows
     replayed = scan.record.source == "replay"
@@ -49,8 +50,8 @@ def result_of(job: Job, uid: str, output: Path, *, dropped_on_purpose: int | Non
         wasted_fraction=scan.dose.wasted_fraction,
         nxtomo=exported.name,
         live=LiveSummary(
-            frames_in=int(live.get("frames_in", 0)),
-            frames_processed=int(live.get("frames_processed", 0)),
+            frames_in=int(live.get("frames_in") or 0),
+            frames_processed=int(live.get("frames_processed") or 0),
             latency_p50_ms=live.get("latency_p50_ms"),
             latency_p99_ms=live.get("latency_p99_ms"),
         ),
@@ -113,6 +114,6 @@ def _line(summary: ScanSummary) -> str:
     dose = f"{summary.dose_Gy:.0f} Gy" if summary.dose_Gy else "no dose"
     wasted = "" if summary.wasted_fraction is None else f", {summary.wasted_fraction:.1%} wasted"
     return (
-        f"{summary.source} {summary.uid[:8]}: {summary.frames} of {summary.triggers} frames, "
+        f"{summary.source} {run_name(summary.uid)}: {summary.frames} of {summary.triggers} frames, "
         f"{summary.missing} missing and listed, {dose}{wasted}"
     )

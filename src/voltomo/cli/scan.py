@@ -17,6 +17,7 @@ import typer
 from voltomo.cli.errors import Refused
 from voltomo.cli.logs import ToLog, session_log
 from voltomo.cli.say import say
+from voltomo.model.names import run_name
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.sentence import SentenceError
 from voltomo.profiles.beamline_file import BeamlineFile, running_beamline
@@ -84,7 +85,7 @@ def _in_a_session(
 
     with open_session(folder, beamline, interrupts=interrupts) as session:
         for uid in session.closed:
-            say(f"the run {uid[:8]} of a session that died was closed as failed")
+            say(f"the run {run_name(uid)} of a session that died was closed as failed")
         done = perform(session, spec, quiet=quiet)
         keep_live_result(session, done, _STOPPED_S if interrupts.taken else _LIVE_S)
     return done
@@ -109,7 +110,7 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     def note(name: str, doc: dict[str, Any]) -> None:
         if name == "start":
             started.append(doc["uid"])
-            text = f"scan {doc['uid'][:8]} of {spec.sample!r}: {spec.triggers} triggers"
+            text = f"scan {run_name(doc['uid'])} of {spec.sample!r}: {spec.triggers} triggers"
             say(text, file=terminal)
         elif name == "stop":
             stopped.append(doc)
@@ -122,7 +123,7 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     error = ""
     try:
         with contextlib.redirect_stdout(ToLog("bluesky")):
-            session.RE(tomography(session.beamline, spec, md=session.metadata))
+            session.RE(tomography(session.beamline, spec))
     except RunEngineInterrupted:
         error = _stop(session)
     except Exception as failed:  # noqa: BLE001
@@ -166,12 +167,11 @@ def _sentence(failed: BaseException) -> str:
     """The innermost cause of a failed status, which names device, expected and seen."""
     from bluesky.utils import FailedStatus
 
+    from voltomo.plans.words import root_of
+
     if isinstance(failed, SentenceError):
         return str(failed)
-    cause: BaseException = failed
-    if isinstance(failed, FailedStatus):
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
+    cause = root_of(failed) if isinstance(failed, FailedStatus) else failed
     if isinstance(cause, SentenceError):
         return str(cause)
     log.error("the scan failed by a mistake of the program", exc_info=failed)
@@ -186,22 +186,22 @@ def keep_live_result(session: Session, done: ScanDone, patience_s: float = _LIVE
 
     live = session.live
     deadline = time.monotonic() + patience_s
-
-    def complete() -> bool:
-        there = live.state.connected and live.scan_uid.connected
-        return bool(there and live.scan_uid.get() == done.uid and live.state.get() == "Done")
-
     with SliceObserver(session.folder.addresses()) as observer:
         known = len(session.interrupts.taken)
-        while not complete():
+        while (state := live.state_of(done.uid)) not in ("Done", "No slice"):
             if time.monotonic() > deadline or len(session.interrupts.taken) > known:
                 say("the live slice was not waited for longer; the files hold all frames")
                 return
             time.sleep(0.1)
         verdicts = {name: v.model_dump() for name, v in live.verdicts(done.uid).items()}
-        latest = observer.wait_for(done.uid, 0, _SLICE_S)
-    base = session.folder.exports / done.uid[:8]
-    result = {"uid": done.uid, "verdicts": verdicts, **live.progress()}
+        latest = None
+        if state == "Done":
+            latest = observer.wait_for(done.uid, 0, _SLICE_S, complete=True)
+    reason = live.no_slice(done.uid)
+    if reason:
+        say(f"there is no live slice: {reason}")
+    base = session.folder.exports / run_name(done.uid)
+    result = {"uid": done.uid, "verdicts": verdicts, "reason": reason, **live.progress()}
     write_json(base.with_suffix(".live.json"), json.loads(json.dumps(result, default=float)))
     if latest is not None:
         np.savez(

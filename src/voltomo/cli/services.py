@@ -7,6 +7,8 @@ from voltomo.runtime.service import Domain, ServiceSpec
 
 CHANNEL_ACCESS = ("motion", "beam", "shutter", "camera", "writer", "guard", "worker")
 PV_ACCESS = ("camera", "worker")
+_OWN_CHANNEL_ACCESS = ("guard", "worker")
+_OWN_PV_ACCESS = ("worker",)
 
 _TWIN: tuple[tuple[str, str, Domain], ...] = (
     ("motion", "voltomo.twin.motion_ioc", "hardware"),
@@ -20,6 +22,11 @@ _OWN: tuple[tuple[str, str, Domain], ...] = (
     ("worker", "voltomo.live.worker", "analysis"),
     ("page", "voltomo.live.page", "page"),
 )
+
+
+def served(*, virtual: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which services serve over Channel Access, and which over PV Access."""
+    return (CHANNEL_ACCESS, PV_ACCESS) if virtual else (_OWN_CHANNEL_ACCESS, _OWN_PV_ACCESS)
 
 
 def services(addresses: Addresses, *, virtual: bool) -> tuple[ServiceSpec, ...]:

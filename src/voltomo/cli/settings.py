@@ -9,6 +9,9 @@ from pydantic import BaseModel, ValidationError
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.yaml_file import FileRefused, sentence
 
+_PLAYED_keV = (8.0, 60.0)
+"""What the virtual beamline can be set to while it plays a recording."""
+
 
 def check_settings(file: BeamlineFile) -> dict[str, Any]:
     """Sections of ``settings.json`` for a beamline.
@@ -16,8 +19,8 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
     Raises
     ------
     FileRefused
-        A setting is unknown to its service or out of range, or the dose of a sample cannot be
-        computed; all of them are listed.
+        A setting is unknown to its service or out of range, or a sample is made of a material
+        that nobody knows; all of them are listed.
     """
     from voltomo.dose.guard_settings import GuardSettings
     from voltomo.live.settings import LiveSettings
@@ -33,16 +36,20 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
         "axis_column": file.axis_column,
     }
     source = of_camera.get("source", "phantom") if file.virtual else "beamline"
+    energy_keV = file.energy_keV
+    if source == "replay":
+        # What is played was recorded at its own energy; nothing here depends on it.
+        energy_keV = min(max(energy_keV, _PLAYED_keV[0]), _PLAYED_keV[1])
     guard: dict[str, Any] = {
         "prefix": file.prefix,
         "samples": [sample.model_dump() for sample in file.samples],
-        "energy_keV": file.energy_keV,
+        "energy_keV": energy_keV,
         "source": "twin" if source == "phantom" else source,
         **file.guard,
     }
     twin: dict[str, Any] = {
         "prefix": file.prefix,
-        "energy_keV": file.energy_keV,
+        "energy_keV": energy_keV,
         **file.twin,
         "camera": {**camera, **of_camera},
     }
@@ -63,22 +70,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
                 f"{name}.{'.'.join(map(str, detail['loc']))}: {sentence(model, detail)}"
                 for detail in error.errors()
             ]
-    mistakes += _without_dose(file)
     if mistakes:
         listed = "\n".join(mistakes)
         raise FileRefused(f"{listed}\n{len(mistakes)} mistake(s); nothing was started")
     return checked
-
-
-def _without_dose(file: BeamlineFile) -> list[str]:
-    """Samples whose dose the guard could not compute: no lease would ever be given."""
-    from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
-    from voltomo.dose.materials import material
-
-    mistakes: list[str] = []
-    for sample in file.samples:
-        try:
-            dose_per_fluence_Gy_cm2(material(sample.material), file.energy_keV)
-        except (LookupError, ValueError) as error:
-            mistakes.append(f"samples, {sample.name!r}: {error.args[0]}")
-    return mistakes

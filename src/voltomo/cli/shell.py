@@ -12,9 +12,10 @@ from voltomo.cli.errors import Refused
 from voltomo.cli.logs import session_log
 from voltomo.cli.say import say
 from voltomo.cli.up import make_supervisor
+from voltomo.model.names import run_name
 from voltomo.profiles.beamline_file import load_beamline, running_beamline
 from voltomo.profiles.interrupts import ALL, Interrupts
-from voltomo.runtime.locks import FileLock, Held
+from voltomo.runtime.locks import holder
 from voltomo.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _BANNER = """\
 voltomo {version}: beamline {name!r} in {folder}; page http://127.0.0.1:{page}/
-  RE(tomography(beamline, spec(projections=200), md=metadata))   one scan; its uid comes back
+  RE(tomography(beamline, spec(projections=200)))   one scan; its uid comes back
   spec(projections=…, exposure_s=…, period_s=…, sweeps=…, sample=…)   as in a scan file
   samples: {samples}
   devices: rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, live
@@ -31,26 +32,26 @@ Ctrl-C pauses a plan at once, the beam off; then RE.resume() or RE.abort('why').
 """
 
 
-def _is_up(folder: RunFolder) -> bool:
-    if not folder.root.exists():
-        return False
-    try:
-        FileLock(folder.supervisor_lock, "looking").acquire().release()
-    except Held:
-        return True
-    return False
+def run_shell(beamline: str | None, run_folder: Path | None) -> None:
+    """Open a session and hand it to IPython; a virtual beamline is started and ended with it.
 
-
-def run_shell(beamline: str, run_folder: Path | None) -> None:
-    """Open a session and hand it to IPython; a virtual beamline is started and ended with it."""
+    Parameters
+    ----------
+    beamline : str or None
+        Name or file of the beamline that is meant; None takes what is up, else the virtual one.
+    run_folder : Path or None
+        Where it is up, or started.
+    """
     folder = RunFolder.locate(run_folder)
     interrupts = Interrupts(*ALL)
     with interrupts.watching():
         try:
             with contextlib.ExitStack() as stack:
-                ours = not _is_up(folder)
+                ours = holder(folder.supervisor_lock) is None
                 if ours:
-                    _start(stack, folder, beamline)
+                    _start(stack, folder, beamline or "virtual")
+                elif beamline is not None:
+                    _demand_same(folder, beamline)
                 stack.enter_context(session_log(folder))
                 _interact(folder, interrupts, ours=ours)
         except KeyboardInterrupt:
@@ -58,6 +59,16 @@ def run_shell(beamline: str, run_folder: Path | None) -> None:
                 f"stopped by {interrupts.by} before the shell was ready; what had been started "
                 "has ended"
             ) from None
+
+
+def _demand_same(folder: RunFolder, beamline: str) -> None:
+    running = running_beamline(folder)
+    if load_beamline(beamline) != running:
+        raise Refused(
+            f"{running.name!r} is up in {folder.root}, and not {beamline!r} as it is written now; "
+            "nothing was opened; leave --beamline out to work on what is up, or end it with "
+            "'voltomo down' first"
+        )
 
 
 def _start(stack: contextlib.ExitStack, folder: RunFolder, beamline: str) -> None:
@@ -118,9 +129,9 @@ class _Announcer:
 
     def __call__(self, name: str, doc: dict[str, Any]) -> None:
         if name == "start" and "scan_spec" in doc:
-            say(f"scan {doc['uid'][:8]} of {doc['sample']!r}: {doc['num_points']} triggers")
+            say(f"scan {run_name(doc['uid'])} of {doc['sample']!r}: {doc['num_points']} triggers")
         elif name == "stop":
-            uid = doc["run_start"][:8]
+            uid = run_name(doc["run_start"])
             files = f"its files: voltomo export {uid}{self._where}"
             say(f"run {uid}: {doc['exit_status']}; {files}")
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
+from typing import Any
 
 import typer
 
+from voltomo.cli.errors import Refused
 from voltomo.cli.processes import identity_in
+from voltomo.runtime.locks import holder
 from voltomo.runtime.run_folder import RunFolder
 
 
@@ -20,22 +24,42 @@ def run_status(run_folder: Path | None) -> None:
         raise typer.Exit(1)
     dead = 0
     for path in paths:
-        state = json.loads(path.read_text())
+        state: dict[str, Any] = json.loads(path.read_text())
         process = identity_in(path)
         alive = process is not None and process.alive
         dead += not alive
-        what = state["state"] if alive else "not running"
-        pid = f"pid {state['pid']}" if alive else ""
+        pid = f"pid {state['pid']}" if alive else state.get("why", "")
         place = f"port {state['port']}  restarts {state['restarts']}"
-        typer.echo(f"{state['name']:<9} {what:<12} {place}  {pid}")
-    supervisor = identity_in(folder.root / "supervisor.json")
-    watched = supervisor is not None and supervisor.alive
+        typer.echo(f"{state['name']:<9} {_word(state['state'], alive):<12} {place}  {pid}")
+    watched = holder(folder.supervisor_lock) is not None
     typer.echo(f"supervisor {'runs' if watched else 'does not run'}")
     if watched:
-        addresses = folder.addresses()
-        typer.echo(f"page http://127.0.0.1:{addresses.page}/")
-        listed = addresses.client_environment()["EPICS_CA_ADDR_LIST"]
-        typer.echo("for caget and caput:")
-        typer.echo(f"export EPICS_CA_AUTO_ADDR_LIST=NO EPICS_CA_ADDR_LIST='{listed}'")
+        typer.echo(f"page http://127.0.0.1:{folder.addresses().page}/")
+        typer.echo('caget, caput and others find it after: eval "$(voltomo status --env)"')
     if dead:
         raise typer.Exit(1)
+
+
+def _word(state: str, alive: bool) -> str:
+    """A service's state; one that has failed is not started again, one that has ended may be."""
+    return state if alive or state == "failed" else "not running"
+
+
+def show_environment(run_folder: Path | None) -> None:
+    """Lines for a shell that let EPICS tools find this run, and what it reaches, and no other.
+
+    Raises
+    ------
+    Refused
+        Nothing runs there.
+    """
+    folder = RunFolder.locate(run_folder)
+    addresses = folder.addresses()
+    if holder(folder.supervisor_lock) is None:
+        raise Refused(f"the services of {folder.root} have ended; start them with 'voltomo up'")
+    environment = addresses.client_environment()
+    for name in ("EPICS_CA_NAME_SERVERS", "EPICS_PVA_NAME_SERVERS"):
+        if name not in environment:
+            typer.echo(f"unset {name}")
+    for name, value in environment.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")

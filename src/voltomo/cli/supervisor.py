@@ -8,18 +8,21 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self
 
 from voltomo.cli.kept_service import KeptService
 from voltomo.cli.leftovers import end_leftovers
 from voltomo.cli.processes import ProcessIdentity
 from voltomo.cli.repeater import Repeater
-from voltomo.cli.services import CHANNEL_ACCESS, PV_ACCESS, services, stop_order
+from voltomo.cli.services import served, services, stop_order
+from voltomo.model.pv_names import PvNames
 from voltomo.model.sentence import SentenceError
+from voltomo.runtime.addresses import Addresses, Facility
 from voltomo.runtime.launch import end_of_log, give_addresses, log_path
 from voltomo.runtime.locks import FileLock
 from voltomo.runtime.ports import lock_ports
-from voltomo.runtime.run_folder import Addresses, RunFolder, write_json
+from voltomo.runtime.run_folder import RunFolder, write_json
 from voltomo.runtime.service import ServiceSpec
 
 _POLL_S = 0.05
@@ -46,14 +49,20 @@ class Supervisor:
     first_port : int, optional
         Start of the block of ports; any free block if not given.
     prefix : str
-        Prefix of all PVs.
+        Prefix of all PVs that voltomo serves.
+    facility : Facility, optional
+        Where the servers of a real beamline are.
+    pvs : PvNames, optional
+        Names of the devices' PVs, if not the virtual beamline's.
+    locks : sequence of FileLock
+        Taken before anything else is done, and held to the end.
+    fresh : bool
+        Whether what an earlier run left in the folder is removed first.
     prepare : callable, optional
         Writes what the processes need into the run folder (the twin's world, say) before they
         start.
     specs : callable, optional
         The services for given addresses, in the order of their start, if not the usual ones.
-    outside : dict, optional
-        ``ca_servers`` and ``pva_servers`` of `Addresses`, for devices that others serve.
     """
 
     def __init__(
@@ -64,16 +73,27 @@ class Supervisor:
         virtual: bool = True,
         first_port: int | None = None,
         prefix: str = "VT:",
+        facility: Facility | None = None,
+        pvs: PvNames | None = None,
+        locks: Sequence[FileLock] = (),
+        fresh: bool = False,
         prepare: Callable[[RunFolder], object] | None = None,
         specs: Callable[[Addresses], Sequence[ServiceSpec]] | None = None,
-        outside: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.folder = folder
         self._settings = settings
         self._first_port = first_port
-        self._prefix = prefix
+        self._locks = locks
+        self._fresh = fresh
         self._prepare = prepare
-        self._outside = outside or {}
+        self._give = partial(
+            give_addresses,
+            channel_access=served(virtual=virtual)[0],
+            pv_access=served(virtual=virtual)[1],
+            prefix=prefix,
+            facility=facility,
+            pvs=pvs,
+        )
         self._specs = specs or (lambda addresses: services(addresses, virtual=virtual))
         self._kept: dict[str, KeptService] = {}
         self._one_at_a_time = threading.RLock()
@@ -100,15 +120,20 @@ class Supervisor:
         self.folder.create()
         self._resources.enter_context(FileLock(self.folder.supervisor_lock, "voltomo up"))
         try:
+            for lock in self._locks:
+                self._resources.enter_context(lock)
             self._publish_ourselves()
             for name in end_leftovers(self.folder):
                 log.warning("%s was left from an earlier run and was ended", name)
             for path in self.folder.services.glob("*.json"):
                 path.unlink()
+            if self._fresh:
+                self._clear()
             self._take_addresses()
             write_json(self.folder.settings, self._settings)
             if self._prepare is not None:
                 self._prepare(self.folder)
+            self._resources.callback(self.folder.remove_addresses)
             self.folder.write_addresses(self.addresses)
             for spec in self._specs(self.addresses):
                 self._kept[spec.name] = KeptService(spec, self.folder, self.addresses)
@@ -163,12 +188,17 @@ class Supervisor:
         deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             with self._one_at_a_time:
-                kept = self._kept[name]
-                # Its end may not have been noticed yet: ask the process, too.
-                if kept.state == "ready" and kept.pid is not None:
+                if self._kept[name].ready():
                     return True
             time.sleep(_POLL_S)
         return False
+
+    def _clear(self) -> None:
+        # A session of an earlier run may still export what it recorded.
+        with FileLock(self.folder.beamline_lock, "voltomo, making room for a new run"):
+            self.folder.clear()
+            self.folder.create()
+        self._publish_ourselves()
 
     def _publish_ourselves(self) -> None:
         path = self.folder.root / "supervisor.json"
@@ -180,14 +210,13 @@ class Supervisor:
     def _take_addresses(self) -> None:
         ports = lock_ports(f"voltomo up in {self.folder.root}", self._first_port)
         self._resources.callback(ports.release)
-        own = give_addresses(ports, CHANNEL_ACCESS, PV_ACCESS, self._prefix)
-        self.addresses = own.model_copy(update=self._outside)
+        self.addresses = self._give(ports)
         repeater = Repeater(self.addresses.ca_repeater)
         self._resources.callback(repeater.stop)
 
     def _wait_for_all(self, patience_s: float) -> None:
         deadline = time.monotonic() + patience_s
-        while waiting := [kept for kept in self._kept.values() if kept.state != "ready"]:
+        while waiting := [kept for kept in self._kept.values() if not kept.ready()]:
             if self._stopping.is_set():
                 raise StartFailed(
                     "told to stop before everything was ready; everything was stopped again"
@@ -195,7 +224,7 @@ class Supervisor:
             late = time.monotonic() > deadline
             for kept in waiting:
                 kept.greet()
-                if kept.pid is None or (late and kept.state != "ready"):
+                if kept.pid is None or (late and not kept.ready()):
                     raise StartFailed(self._why_not(kept))
             time.sleep(_POLL_S)
 
@@ -223,6 +252,6 @@ class Supervisor:
         with self._one_at_a_time:
             for name in stop_order(list(self._kept)):
                 try:
-                    self._kept[name].end()
+                    self._kept[name].stop()
                 except OSError:
                     log.exception("the end of %s could not be written down", name)

@@ -152,39 +152,43 @@ class BeamAccount:
         used, rate_Gy_s = self.used(sample.name, now_s), self.rate_Gy_s(sample.name, now_s)
         return Budget(self.settings, sample, used, rate_Gy_s)
 
-    def spent(self, lease: HeldLease, now_s: float) -> Spent:
-        """What a lease has cost up to now."""
+    def spent(self, lease: HeldLease, now_s: float, *, unread: bool = False) -> Spent:
+        """What a lease has cost up to now.
+
+        With ``unread``, the declared upper bound counts from the monitor's last reading on: what
+        the flux may have become since.
+        """
         booked = self.ledger.open_leases.get(lease.lease_id)
-        costs = [cost for payer, cost in self._unbooked(now_s) if payer is lease]
+        costs = [cost for payer, cost in self._unbooked(now_s, unread) if payer is lease]
         return Spent(
             (booked.charged_Gy if booked else 0.0) + sum(cost.dose_Gy for cost in costs),
             (booked.charged_s if booked else 0.0) + sum(cost.charged_s for cost in costs),
             (booked.open_s if booked else 0.0) + sum(cost.open_s for cost in costs),
         )
 
-    def _unbooked(self, now_s: float) -> Iterator[tuple[HeldLease, Exposure]]:
+    def _unbooked(self, now_s: float, unread: bool = False) -> Iterator[tuple[HeldLease, Exposure]]:
         """Stretches that are not in the log yet, the running one last, and who pays."""
         for ended in self._ended:
-            yield ended.payer, ended.beam.cost(ended.until_s, last=ended.last)
+            yield ended.payer, ended.beam.cost(ended.until_s, last=ended.last, final=unread)
         if self.beam is not None and self.payer is not None:
-            yield self.payer, self.beam.cost(now_s, last=True)
+            yield self.payer, self.beam.cost(now_s, last=True, final=unread)
 
     # ---- reservations
 
     def reserve(self, lease: HeldLease, now_s: float) -> None:
-        """Reserve for a lease, or reserve the next chunk: all that it spent, and one more."""
-        rate_Gy_s = self.rate_Gy_s(lease.sample, now_s)
+        """Reserve for a lease, or reserve the next chunk: all that it spent, and one more.
+
+        At the declared upper bound of the flux: a rise that nobody could read is reserved for.
+        """
         reserve_s = self.settings.floor_s
         sample = self.settings.sample(lease.sample)
         if sample is not None and not self.stamp:
             reserve_s = self.budget(sample, now_s).reserve_s
         if self.settings.source == "replay":
             reserve_s = 0.0
-        elif self.stamp:
-            # The stage could bring the sample back: what a dead guard may cost stays reserved.
-            flux = self.flux.bound_per_cm2_s(now_s)
-            rate_Gy_s = flux * self.dose_per_fluence_Gy_cm2(lease.sample)
-        spent = self.spent(lease, now_s)
+        # Out of the field, too: the stage could bring the sample back.
+        rate_Gy_s = self._highest_rate_Gy_s(lease.sample, now_s)
+        spent = self.spent(lease, now_s, unread=True)
         request: dict[str, Any] = {"sample": lease.sample, "purpose": lease.purpose}
         if lease.request is not None:
             request = lease.request.model_dump()
@@ -197,14 +201,20 @@ class BeamAccount:
         }
         self.write("reserve", data)
 
+    def _highest_rate_Gy_s(self, sample: str, now_s: float) -> float:
+        """Dose rate of a sample in the field, at the highest flux that there can be."""
+        declared = self.settings.flux_upper_bound_per_cm2_s
+        highest = max(self.flux.bound_per_cm2_s(now_s), declared)
+        return highest * self.dose_per_fluence_Gy_cm2(sample)
+
     def top_up(self, now_s: float) -> None:
         """Reserve the next chunk when a dead guard could cost more than is reserved."""
         payer = self.payer
         if payer is None or self.settings.source == "replay":
             return
         booked = self.ledger.open_leases[payer.lease_id]
-        spent, ahead_s = self.spent(payer, now_s), self.settings.floor_s
-        wanted_Gy = spent.dose_Gy + self.rate_Gy_s(payer.sample, now_s) * ahead_s
+        spent, ahead_s = self.spent(payer, now_s, unread=True), self.settings.floor_s
+        wanted_Gy = spent.dose_Gy + self._highest_rate_Gy_s(payer.sample, now_s) * ahead_s
         if wanted_Gy > booked.reserved_Gy or spent.charged_s + ahead_s > booked.reserved_s:
             self.reserve(payer, now_s)
 

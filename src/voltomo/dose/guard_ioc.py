@@ -16,6 +16,7 @@ from voltomo.dose.guard_settings import read_guard_settings
 from voltomo.dose.guard_shell import GuardShell
 from voltomo.dose.ledger import Ledger
 from voltomo.dose.materials import material
+from voltomo.model.pv_names import PvNames
 from voltomo.runtime.append_log import AppendLog, LogDamaged, LogInUse, read_log
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent, stop_on_signals
@@ -30,17 +31,16 @@ def _dose_per_fluence_Gy_cm2(name: str, energy_keV: float) -> float:
     return dose_per_fluence_Gy_cm2(material(name), energy_keV)
 
 
-def _make_shell(folder: RunFolder) -> GuardShell:
-    """The guard over the run folder's settings and exposure log."""
+def _make_shell(folder: RunFolder, pvs: PvNames) -> GuardShell:
+    """The guard over the run folder's settings and exposure log, on these devices."""
     settings = read_guard_settings(folder.settings)
     exposure_log = AppendLog(folder.exposure_log)
     ledger, last_entry_s = Ledger(), None
     for entry in read_log(folder.exposure_log):
         ledger.add(entry.kind, entry.data)
         last_entry_s = entry.utc_s
-    return GuardShell(
-        GuardCore(settings, _dose_per_fluence_Gy_cm2, ledger), exposure_log, last_entry_s
-    )
+    core = GuardCore(settings, _dose_per_fluence_Gy_cm2, ledger)
+    return GuardShell(core, exposure_log, last_entry_s, pvs)
 
 
 def main() -> None:
@@ -51,7 +51,8 @@ def main() -> None:
     die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        shell = _make_shell(folder)
+        addresses = folder.addresses()
+        shell = _make_shell(folder, addresses.names)
     except (OSError, ValueError, LogDamaged, LogInUse) as error:
         raise SystemExit(
             f"the guard cannot start, and there is no beam without it: {error}"
@@ -60,7 +61,9 @@ def main() -> None:
     from softioc import asyncio_dispatcher, builder, softioc
 
     dispatcher = asyncio_dispatcher.AsyncioDispatcher()
-    shell.records = GuardRecords(shell.prefix, shell.command, shell.stop_beam, shell.reset)
+    shell.records = GuardRecords(
+        shell.prefix, shell.command, shell.stop_beam, shell.reset, addresses.run
+    )
     builder.LoadDatabase()
     softioc.iocInit(dispatcher, enable_pva=False)
     running = asyncio.run_coroutine_threadsafe(shell.run(), dispatcher.loop)

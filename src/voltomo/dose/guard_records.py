@@ -43,6 +43,8 @@ class GuardRecords:
         Takes the text of a command; the put completes when it returns.
     stop_beam, reset : callable
         Called on puts to ``StopBeam`` and ``Reset``.
+    run : str
+        Identity of the run that the guard belongs to, in ``Run``.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class GuardRecords:
         command: Callable[[str], Awaitable[None]],
         stop_beam: Callable[[int], Awaitable[None]],
         reset: Callable[[str], Awaitable[None]],
+        run: str = "",
     ) -> None:
         from softioc import alarm, builder
 
@@ -59,6 +62,7 @@ class GuardRecords:
             "Command", length=_LONG, always_update=True, on_update=command, blocking=True
         )
         self._reply = builder.longStringIn("Reply", length=_LONG, initial_value="{}")
+        builder.stringIn("Run", initial_value=run)
         self._heartbeat = builder.longIn("Heartbeat", initial_value=0)
         self._state = builder.mbbIn("State", *_STATES)
         self._reason = builder.longStringIn("Reason", length=_REASON)

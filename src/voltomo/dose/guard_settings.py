@@ -21,7 +21,7 @@ class GuardSettings(BaseModel):
     Parameters
     ----------
     prefix : str
-        Of all PVs of the beamline.
+        Of the guard's own PVs.
     source : {"twin", "replay", "beamline"}
         Where frames come from; a replay of recorded frames costs no dose.
     samples : tuple of Sample
@@ -57,10 +57,10 @@ class GuardSettings(BaseModel):
         With a trigger deadline, the first trigger must come within this time of the opening.
     chunk_part : float
         Part of a sample's budget that is reserved at a time (at most one second of beam).
-    sample_out_pv : str
-        Readback of the stage that takes the sample out of the field, without the prefix.
-    sample_out_done_pv : str
-        Reads 1 while that stage stands still, without the prefix.
+    sample_out_pv : str or None
+        Readback of the stage that takes the sample out of the field, if not the sample's x.
+    sample_out_done_pv : str or None
+        Reads 1 while that stage stands still, if not the sample's x.
     sample_out_beyond_mm : float
         The sample is out of the field where that readback is at least this far from zero.
     """
@@ -84,8 +84,8 @@ class GuardSettings(BaseModel):
     timing_margin_s: float = Field(default=0.005, ge=0)
     first_trigger_s: float = Field(default=2.0, gt=0)
     chunk_part: float = Field(default=0.01, gt=0, le=1)
-    sample_out_pv: str = "Stage:X.RBV"
-    sample_out_done_pv: str = "Stage:X.DMOV"
+    sample_out_pv: str | None = None
+    sample_out_done_pv: str | None = None
     sample_out_beyond_mm: float = Field(default=5.0, gt=0)
 
     @field_validator("samples")

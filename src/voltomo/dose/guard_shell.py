@@ -19,6 +19,7 @@ from voltomo.dose.guard_log import GuardLog
 from voltomo.dose.guard_monitors import Monitors, Take, whole
 from voltomo.dose.guard_records import GuardRecords
 from voltomo.dose.guard_words import Answer, Log, SetGate, ShutterState
+from voltomo.model.pv_names import PvNames
 from voltomo.runtime.append_log import AppendLog
 
 _TICK_S = 0.02
@@ -71,16 +72,23 @@ class GuardShell:
         Where every action of kind `Log` goes, synced, before anything later happens.
     last_entry_s : float or None
         When the log's last entry was written.
+    pvs : PvNames, optional
+        Names of what it reads and writes; the virtual beamline's under its prefix if not given.
     """
 
     def __init__(
-        self, core: GuardCore, exposure_log: AppendLog, last_entry_s: float | None = None
+        self,
+        core: GuardCore,
+        exposure_log: AppendLog,
+        last_entry_s: float | None = None,
+        pvs: PvNames | None = None,
     ) -> None:
         self._core = core
         self._log = GuardLog(exposure_log)
         self._last_entry_s = last_entry_s
         self._clock = SteadyUtc()
         self.prefix = core.settings.prefix
+        self._pvs = pvs or PvNames(prefix=self.prefix)
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._enabled = False
@@ -131,19 +139,20 @@ class GuardShell:
     def _table(self) -> dict[str, Take]:
         """Shutter, beam, stage and trigger source; each tells when it goes away."""
         core, settings, now_s = self._core, self._core.settings, self._clock.now_s
+        pvs = self._pvs
         table: dict[str, Callable[[float | None, float], None]] = {
-            "Shutter:State_RBV": self._shutter,
-            "Shutter:Position_RBV": lambda value, at_s: core.blade(value, at_s, now_s()),
-            "Shutter:StaleTime": lambda value, _: core.stale_time(value, now_s()),
-            "Shutter:TravelTime_RBV": lambda value, _: core.travel_time(value, now_s()),
-            "Shutter:GateMode": lambda value, _: core.gate_mode(whole(value), now_s()),
-            "Beam:Monitor": lambda value, at_s: core.monitor(value, min(at_s, now_s())),
-            "Beam:Energy_RBV": lambda value, _: core.energy(value),
-            "Trigger:Count_RBV": lambda value, _: core.trigger_count(whole(value), now_s()),
-            settings.sample_out_pv: self._place,
-            settings.sample_out_done_pv: self._place_done,
+            f"{pvs.shutter}State_RBV": self._shutter,
+            f"{pvs.shutter}Position_RBV": lambda value, at_s: core.blade(value, at_s, now_s()),
+            f"{pvs.shutter}StaleTime": lambda value, _: core.stale_time(value, now_s()),
+            f"{pvs.shutter}TravelTime_RBV": lambda value, _: core.travel_time(value, now_s()),
+            f"{pvs.shutter}GateMode": lambda value, _: core.gate_mode(whole(value), now_s()),
+            pvs.beam_monitor: lambda value, at_s: core.monitor(value, min(at_s, now_s())),
+            pvs.energy_readback: lambda value, _: core.energy(value),
+            f"{pvs.trigger}Count_RBV": lambda value, _: core.trigger_count(whole(value), now_s()),
+            settings.sample_out_pv or f"{pvs.sample_x}.RBV": self._place,
+            settings.sample_out_done_pv or f"{pvs.sample_x}.DMOV": self._place_done,
         }
-        return {self.prefix + name: self._taking(take) for name, take in table.items()}
+        return {name: self._taking(take) for name, take in table.items()}
 
     def _taking(self, take: Callable[[float | None, float], None]) -> Take:
         async def taken(value: float | None, stamp_s: float) -> None:
@@ -235,7 +244,7 @@ class GuardShell:
         import aioca
 
         result = await aioca.caput(
-            f"{self.prefix}Shutter:GateMode",
+            f"{self._pvs.shutter}GateMode",
             action.gate,
             datatype=aioca.DBR_STRING,
             wait=True,
@@ -258,7 +267,7 @@ class GuardShell:
         import aioca
 
         # A put that waits for a connection longer than a beat is out of date.
-        pv = f"{self.prefix}Shutter:Enable"
+        pv = f"{self._pvs.shutter}Enable"
         self._spawn(aioca.caput(pv, value, wait=False, timeout=2 * _BEAT_S, throw=False))
 
     async def run(self) -> None:

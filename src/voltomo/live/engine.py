@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.live.gap_filler import fill
-from voltomo.live.latency import Latencies
+from voltomo.live.latency import Latencies, NewsOfTriggers
 from voltomo.live.live_slice import LiveSlice, SliceState
 from voltomo.live.run_follower import FileOpened, RunFollower, RunStarted
 from voltomo.live.settings import LiveSettings
@@ -52,22 +52,35 @@ class StreamedFrame:
 class _Latched:
     chunk: TriggerChunk
     posted_utc_s: float | None
+    heard_s: float
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the worker knows now."""
+    """What the worker knows now.
+
+    ``state`` is "Idle", "Live", "Filling" (from the files, after the end), "Done" or "No slice":
+    then ``reason`` says why the scan has none. ``row`` is the detector row that is shown, −1 for
+    none. ``views_waiting`` are in the queue; ``views_dropped`` found it full in this scan and
+    were left to the file. Latencies run from the end of an exposure to the publication of the
+    slice that holds it, for views that came over the stream (`NewsOfTriggers`); NaN where there
+    are none.
+    """
 
     state: str
     scan_uid: str
-    frames_in: int
-    frames_processed: int
-    frames_streamed: int
-    lost: int
-    last_trigger: int
-    latency_p50_ms: float
-    latency_p99_ms: float
-    verdicts: Sequence[Verdict]
+    reason: str = ""
+    row: int = -1
+    views_waiting: int = 0
+    views_dropped: int = 0
+    frames_in: int = 0
+    frames_processed: int = 0
+    frames_streamed: int = 0
+    lost: int = 0
+    last_trigger: int = -1
+    latency_p50_ms: float = math.nan
+    latency_p99_ms: float = math.nan
+    verdicts: Sequence[Verdict] = ()
 
 
 class Engine:
@@ -105,7 +118,11 @@ class Engine:
         self._judge = Judge(settings)
         self._files: dict[Path, FileOpened] = {}
         self._latencies = Latencies()
-        self._arrived: list[float] = []
+        self._news = NewsOfTriggers()
+        self._views: list[int] = []
+        self._scan_uid = ""
+        self._reason = ""
+        self._dropped = self._dropped_before = 0
         self._changed = False
         self._shown: SliceState | None = None
         self._verdicts: list[Verdict] = []
@@ -124,11 +141,11 @@ class Engine:
         try:
             self._stream.put_nowait(frame)
         except queue.Full:
-            log.debug("the queue is full; a view is left to the file")
+            self._dropped += 1
 
     def latch(self, chunk: TriggerChunk, posted_utc_s: float | None = None) -> None:
         """Take latches; those that were posted before the scan began are of another one."""
-        self._orders.put(_Latched(chunk, posted_utc_s))
+        self._orders.put(_Latched(chunk, posted_utc_s, time.monotonic()))
 
     def begin(self, uid: str, spec: ScanSpec) -> None:
         """A scan begins; the run log says so too, a little later."""
@@ -161,11 +178,16 @@ class Engine:
             if isinstance(order, _Latched):
                 late_enough = order.posted_utc_s is None or order.posted_utc_s > self._started_utc_s
                 if self._live is not None and self._state == "Live" and late_enough:
-                    self._live.latch(order.chunk)
+                    self._latch(self._live, order)
             elif isinstance(order, RunStarted):
                 self._start(order)
             else:
                 self._move(order)
+
+    def _latch(self, live: LiveSlice, order: _Latched) -> None:
+        if order.chunk.last > live.matcher.latched:
+            self._news.heard(order.chunk.time_s[-1], order.heard_s)
+        live.latch(order.chunk)
 
     def _move(self, row: int) -> None:
         self._row = row
@@ -200,30 +222,33 @@ class Engine:
                 self._start_filling()
 
     def _start(self, event: RunStarted) -> None:
-        if self._live is not None and self._live.scan_uid == event.uid:
+        if self._scan_uid == event.uid:
             return
+        self._scan_uid, self._reason = event.uid, ""
+        self._next_status_s = 0.0
         try:
             self._live = LiveSlice(event.uid, event.spec, self._row)
         except ValueError as error:
             log.error("the scan %s has no live slice: %s", event.uid, error)
-            self._live, self._state = None, "Idle"
+            self._live, self._state, self._reason = None, "No slice", str(error)
             return
         self._started_utc_s = event.utc_s
         self._judge = Judge(self._settings)
         self._files = {}
         self._latencies.clear()
-        self._arrived.clear()
+        self._news.clear()
+        self._views.clear()
+        self._dropped_before = self._dropped
         self._changed = False
         self._shown = None
         self._verdicts = []
         self._lost_live = 0
         self._state = "Live"
-        self._next_status_s = 0.0
         oldest_s = time.monotonic() - _EARLY_S
         for frame in self._early:
             # The order to begin may have come after the first frames.
             if frame.arrived_s > oldest_s:
-                self._live.frame(frame.image, frame.stamp_s, frame.arrived_s)
+                self._live.frame(frame.image, frame.stamp_s)
         self._early.clear()
 
     def _start_filling(self) -> None:
@@ -242,13 +267,13 @@ class Engine:
             if self._live is None or self._state != "Live":
                 self._early.append(frame)
             else:
-                self._live.frame(frame.image, frame.stamp_s, frame.arrived_s)
+                self._live.frame(frame.image, frame.stamp_s)
             try:
                 frame = self._stream.get_nowait() if taken < _FRAMES_AT_ONCE else None
             except queue.Empty:
                 frame = None
         if self._live is not None and self._state == "Live":
-            self._arrived += self._live.process()
+            self._views += self._live.process()
 
     def _fill(self) -> None:
         live = self._live
@@ -277,15 +302,16 @@ class Engine:
     def _publish(self) -> None:
         live = self._live
         now = time.monotonic()
-        if live is None or now < self._next_slice_s or not (self._arrived or self._changed):
+        if live is None or now < self._next_slice_s or not (self._views or self._changed):
             return
         self._next_slice_s = now + self._settings.publish_s
         state = live.state()
         self._on_slice(live.scan_uid, state)
-        published = time.monotonic()
-        for arrived in self._arrived:
-            self._latencies.add(published - arrived)
-        self._arrived.clear()
+        published_s = time.monotonic()
+        for index in self._views:
+            ended_s = float(live.matcher.time_s[index]) + live.spec.exposure_s
+            self._latencies.add(published_s - self._news.here_s(ended_s))
+        self._views.clear()
         self._changed = False
         self._shown = state
 
@@ -295,10 +321,14 @@ class Engine:
     def _report(self) -> None:
         now = time.monotonic()
         live = self._live
-        if live is None or now < self._next_status_s:
+        if self._state == "Idle" or now < self._next_status_s:
             return
         # After the end nothing changes until somebody moves the height.
-        self._next_status_s = now + (_STATUS_EVERY_S if self._state != "Done" else math.inf)
+        over = self._state in ("Done", "No slice")
+        self._next_status_s = math.inf if over else now + _STATUS_EVERY_S
+        if live is None:
+            self._on_progress(Progress(self._state, self._scan_uid, self._reason))
+            return
         state = self._shown or live.state()
         self._verdicts = self._judge.verdicts(live, state, self._lost(live), time.time())
         self._on_progress(self._progress(live))
@@ -307,6 +337,9 @@ class Engine:
         return Progress(
             state=self._state,
             scan_uid=live.scan_uid,
+            row=live.row,
+            views_waiting=self._stream.qsize(),
+            views_dropped=self._dropped - self._dropped_before,
             frames_in=live.frames_in,
             frames_processed=live.frames_processed,
             frames_streamed=live.frames_streamed,

@@ -10,11 +10,11 @@ import numpy as np
 
 from voltomo.live.live_slice import LiveSlice
 from voltomo.live.run_follower import FileOpened
+from voltomo.model.camera_clock import track_clock
 from voltomo.model.clock import ClockMap
-from voltomo.model.frame_table import Floats, Frames, Ints, Triggers, join, track_clock
+from voltomo.model.frame_layout import file_of, frame_handles, place_of
+from voltomo.model.frame_table import Floats, Frames, Ints, Triggers, join
 from voltomo.runtime.frame_files import FrameFile, FrameFileUnreadable
-
-_FILE_SHIFT = 1 << 32
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
         return 0
     blocks = {live.block_of(index).name for index in wanted}
     with ExitStack() as stack:
-        opened: list[FrameFile] = []
+        opened: list[tuple[str, FrameFile]] = []
         for file in files:
             # The clock map needs the scan from its beginning on.
             if file.block and file.block not in blocks and live.matcher.clock is not None:
@@ -49,19 +49,31 @@ def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
             try:
                 reader = stack.enter_context(FrameFile(file.path))
                 if reader.shape[1:] == live.shape:
-                    opened.append(reader)
+                    opened.append((file.block, reader))
             except (FrameFileUnreadable, OSError, RuntimeError) as error:
                 log.debug("%s cannot be read yet: %s", file.path, error)
         return _fill_from(live, opened, np.array(wanted), limit) if opened else 0
 
 
-def _fill_from(live: LiveSlice, files: list[FrameFile], wanted: Ints, limit: int) -> int:
-    stamps, numbers = [file.time_s for file in files], [file.unique_id for file in files]
-    frames = Frames(
+def _frames_of(live: LiveSlice, opened: list[tuple[str, FrameFile]]) -> Frames:
+    """Stamps and numbers of all files, each frame with its place and its block."""
+    block_of = {block.name: number for number, block in enumerate(live.matcher.blocks)}
+    stamps = [file.time_s for _, file in opened]
+    counts = [len(of_file) for of_file in stamps]
+    blocks = [block_of.get(name, -1) for name, _ in opened]
+    return Frames(
         np.concatenate(stamps),
-        np.concatenate(numbers),
-        np.concatenate([n * _FILE_SHIFT + np.arange(len(s)) for n, s in enumerate(stamps)]),
+        np.concatenate([file.unique_id[:n] for (_, file), n in zip(opened, counts, strict=True)]),
+        np.concatenate([frame_handles(n, count) for n, count in enumerate(counts)]),
+        np.repeat(blocks, counts),
     )
+
+
+def _fill_from(
+    live: LiveSlice, opened: list[tuple[str, FrameFile]], wanted: Ints, limit: int
+) -> int:
+    frames = _frames_of(live, opened)
+    files = [file for _, file in opened]
     matcher = live.matcher
     index = np.flatnonzero(~np.isnan(matcher.time_s))
     triggers = Triggers.of_blocks(
@@ -91,7 +103,8 @@ def _use(live: LiveSlice, files: list[FrameFile], index: Ints, source: Ints) -> 
     for run in np.split(np.arange(source.size), np.flatnonzero(steps != 1) + 1):
         if run.size == 0:
             continue
-        number, first = divmod(int(source[run[0]]), _FILE_SHIFT)
+        handle = source[run[:1]]
+        number, first = int(file_of(handle)[0]), int(place_of(handle)[0])
         try:
             rows = files[number].rows(first, first + run.size, live.row)
         except (OSError, RuntimeError, IndexError) as error:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from voltomo.analysis.normalise import line_integrals, mean_field
 from voltomo.analysis.quality import row_fault, snr
 from voltomo.analysis.sheared_rows import SliceReconstructor
+from voltomo.analysis.weights import angular_weights
 from voltomo.live.matcher import Matcher
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
@@ -24,7 +25,8 @@ class SliceState:
     """A slice as it is now.
 
     ``image`` is attenuation per pixel, shape (columns, columns); ``last_trigger`` the highest
-    trigger index in it, −1 for none; ``frames`` the number of views in it.
+    trigger index in it, −1 for none; ``frames`` the number of views in it. ``complete``: no
+    frame will be added, and every view has the weight of the gap between its neighbours.
     """
 
     image: NDArray[np.float32]
@@ -32,6 +34,7 @@ class SliceState:
     frames: int
     sweep: str
     row: int
+    complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,6 @@ class _RowOfFrame:
 
     row: int
     counts: Counts
-    arrived_s: float
 
 
 class LiveSlice:
@@ -58,14 +60,27 @@ class LiveSlice:
     row : int, optional
         Detector row of the slice; the middle if not given.
 
+    Notes
+    -----
+    While the sweep runs, each view has the weight of its place in the sweep as it was asked for,
+    and the slice is scaled as if the views so far were spread over all of it. `finish` weighs the
+    views that came by their measured angles. Of a partial turn nothing is made up: what it does
+    not cover stays missing.
+
     Raises
     ------
     ValueError
-        The rotation axis lies outside the detector.
+        One row of the detector gives no slice: the axis is tilted or rolled, lies outside the
+        detector, or only a region of the detector is read.
     """
 
     def __init__(self, scan_uid: str, spec: ScanSpec, row: int | None = None) -> None:
         geometry = spec.geometry
+        if geometry.region is not None:
+            raise ValueError(
+                "a live slice needs the whole detector; the scan reads a region of it. Leave "
+                "region out of the geometry."
+            )
         self.scan_uid = scan_uid
         self.spec = spec
         self.row = geometry.rows // 2 if row is None else self._clip(row, geometry.rows)
@@ -73,6 +88,10 @@ class LiveSlice:
         self._firsts = [block.first for block in self.matcher.blocks]
         self._shape = (geometry.rows, geometry.columns)
         self._reconstructor = SliceReconstructor(geometry.columns, geometry.axis)
+        self._reconstructor.prepare(geometry)
+        self._asked: NDArray[np.float64] = np.empty(0)
+        self._used_rad = 0.0
+        self._finished = False
         self._used = np.zeros(spec.triggers, dtype=bool)
         self._seen = np.zeros(spec.triggers, dtype=bool)
         self._field_rows: dict[str, dict[int, Counts]] = {"flats": {}, "darks": {}}
@@ -100,35 +119,32 @@ class LiveSlice:
         """Take latches of the trigger source."""
         self.matcher.latch(chunk)
 
-    def frame(self, image: Counts, stamp_s: float, arrived_s: float = 0.0) -> None:
-        """Take a frame from the stream, stamped by the camera's clock; wrong shapes are refused.
-
-        ``arrived_s`` is handed back by `process`.
-        """
+    def frame(self, image: Counts, stamp_s: float) -> None:
+        """Take a frame from the stream, stamped by the camera's clock; wrong shapes are refused."""
         self.frames_in += 1
         if image.shape != self._shape:
             self.refused += 1
             return
-        row = _RowOfFrame(self.row, image[self.row].copy(), arrived_s)
+        row = _RowOfFrame(self.row, image[self.row].copy())
         self.matcher.frame(stamp_s, row)
 
-    def process(self) -> list[float]:
+    def process(self) -> list[int]:
         """Use all frames whose trigger is known by now.
 
         Returns
         -------
-        list of float
-            When those of them that are views of the slice had arrived.
+        list of int
+            Triggers of those that are views of the slice now.
         """
-        arrived: list[float] = []
+        views: list[int] = []
         for index, frame in self.matcher.matched():
             # What waited while the height was moved comes again from the file.
             if frame.row == self.row and not self._used[index]:
                 self.use_row(index, frame.counts)
                 self.frames_streamed += 1
                 if index in self._transmission:
-                    arrived.append(frame.arrived_s)
-        return arrived
+                    views.append(index)
+        return views
 
     def use(self, index: int, image: Counts) -> None:
         """Use the frame of a trigger; see `use_row`."""
@@ -156,8 +172,8 @@ class LiveSlice:
             self._fields.pop(block.kind, None)
             if self._rows:
                 self._out_of_order = True
-                if bool(self._used[block.first : block.last].all()):
-                    self.finish()
+                if self._fields_ready() and bool(self._used[block.first : block.last].all()):
+                    self._rebuild()
 
     def block_of(self, index: int) -> Block:
         """The block that a trigger belongs to."""
@@ -189,23 +205,35 @@ class LiveSlice:
         self._forget_views()
 
     def finish(self) -> None:
-        """Make the slice what it would be had all frames come in order."""
-        if self._out_of_order and self._fields_ready():
-            self._reconstructor.clear()
-            self._transmission.clear()
-            self._last_trigger = -1
-            self._out_of_order = False
-            for index in sorted(self._rows):
-                self._add(index)
+        """Make the slice final: no more frames come, and the order in which they came is gone."""
+        index = sorted(self._rows)
+        if index and self._fields_ready():
+            angles = [self._angle_mid_exposure_deg(i) for i in index]
+            self._rebuild(dict(zip(index, angular_weights(angles), strict=True)))
+        self._finished = True
+
+    def _rebuild(self, weights_rad: dict[int, float] | None = None) -> None:
+        """Make the slice anew from its rows, in order; weights as asked for if not given."""
+        self._reconstructor.clear()
+        self._transmission.clear()
+        self._last_trigger = -1
+        self._out_of_order = False
+        self._used_rad = 0.0
+        for index in sorted(self._rows):
+            self._add(index, None if weights_rad is None else float(weights_rad[index]))
 
     def state(self) -> SliceState:
         """The slice now."""
+        image = self._reconstructor.recon()
+        if not self._finished and self._used_rad > 0:
+            image *= np.float32(self._asked.sum() / self._used_rad)
         return SliceState(
-            self._reconstructor.recon(),
+            image,
             self._last_trigger,
             self._reconstructor.views,
             self._sweep.name if self._sweep else "",
             self.row,
+            self._finished,
         )
 
     @property
@@ -223,12 +251,32 @@ class LiveSlice:
         """Highest trigger index in the slice, −1 for none."""
         return self._last_trigger
 
-    def transmission(self) -> tuple[float, float] | None:
-        """Mean transmission of the row over the sweep, and its scatter; None before the first."""
+    def transmission(self) -> tuple[float, float | None] | None:
+        """Mean transmission of the row over the sweep, and its standard uncertainty.
+
+        The flats tell how much beam and detector change from frame to frame: by their scatter s,
+        relative to their mean, a mean of n flats and m views is uncertain by s √(1/n + 1/m). What
+        the sample does while it turns is no uncertainty. A field that drifts while the sweep
+        runs is not seen.
+
+        Returns
+        -------
+        tuple of float or None
+            None before the first view; the uncertainty is None with fewer than three flats.
+        """
         if not self._transmission:
             return None
         values = np.fromiter(self._transmission.values(), dtype=np.float64)
-        return float(values.mean()), float(values.std())
+        mean, flats = float(values.mean()), np.array(self._flat_means())
+        if flats.size < 3 or flats.mean() <= 0:
+            return mean, None
+        scatter = float(flats.std(ddof=1) / flats.mean())
+        return mean, mean * scatter * float(np.sqrt(1 / flats.size + 1 / values.size))
+
+    def _flat_means(self) -> list[float]:
+        """Mean of the row of each flat, darks taken off."""
+        dark = float(self._field("darks").mean())
+        return [float(row.mean()) - dark for row in self._field_rows["flats"].values()]
 
     @staticmethod
     def signal_to_noise(image: NDArray[np.float32]) -> float:
@@ -245,6 +293,8 @@ class LiveSlice:
         return block.kind in ("flats", "darks") and block.name != "flats_after"
 
     def _forget_views(self) -> None:
+        self._finished = False
+        self._used_rad = 0.0
         self._rows.clear()
         self._transmission.clear()
         self._reconstructor.clear()
@@ -254,9 +304,12 @@ class LiveSlice:
     def _use_projection(self, block: Block, index: int, counts: Counts) -> None:
         if self._sweep is None or block.first > self._sweep.first:
             self._sweep = block
+            steps = (block.step_deg or 0.0) * np.arange(block.count)
+            self._asked = angular_weights((block.start_deg or 0.0) + steps)
             self._forget_views()
         if block is not self._sweep:
             return
+        self._finished = False
         self._rows[index] = counts
         if self._fields_ready():
             self._out_of_order |= index < self._last_trigger
@@ -274,12 +327,15 @@ class LiveSlice:
             self._fields[kind] = mean_field(np.stack([rows[index] for index in sorted(rows)]))
         return self._fields[kind]
 
-    def _add(self, index: int) -> None:
+    def _add(self, index: int, weight_rad: float | None = None) -> None:
         integrals = line_integrals(self._rows[index], self._field("flats"), self._field("darks"))
         if row_fault(integrals) is not None:
             return
+        if weight_rad is None:
+            weight_rad = float(self._asked[index - self.block_of(index).first])
         self._transmission[index] = float(np.exp(-integrals).mean())
-        self._reconstructor.add(integrals, self._angle_mid_exposure_deg(index))
+        self._reconstructor.add(integrals, self._angle_mid_exposure_deg(index), weight_rad)
+        self._used_rad += weight_rad
         self._last_trigger = max(self._last_trigger, index)
 
     def _angle_mid_exposure_deg(self, index: int) -> float:

@@ -17,7 +17,8 @@ from voltomo.runtime.run_folder import Addresses
 class ReceivedSlice:
     """A slice as a client got it.
 
-    ``received_s`` is monotonic time; ``last_trigger`` the highest trigger index in the slice.
+    ``received_s`` is monotonic time; ``last_trigger`` the highest trigger index in the slice;
+    ``complete`` whether it is the last one, unless the height is moved.
     """
 
     image: NDArray[np.float32]
@@ -26,6 +27,7 @@ class ReceivedSlice:
     row: int
     scan_uid: str
     received_s: float
+    complete: bool = False
 
 
 class SliceObserver:
@@ -40,7 +42,7 @@ class SliceObserver:
     def __init__(self, addresses: Addresses) -> None:
         from p4p.client.thread import Context
 
-        environment = addresses.client_environment()
+        environment = addresses.own_environment()
         conf = {key: text for key, text in environment.items() if key.startswith("EPICS_PVA")}
         self._lock = threading.Lock()
         self._latest: ReceivedSlice | None = None
@@ -63,6 +65,7 @@ class SliceObserver:
             row=int(words["row"]),
             scan_uid=str(words["scan_uid"]),
             received_s=received_s,
+            complete=bool(words.get("complete")),
         )
         with self._lock:
             self._latest = slice_
@@ -80,12 +83,23 @@ class SliceObserver:
             rows = [(trigger, at) for uid, trigger, at in self._receipts if uid == scan_uid]
         return np.array(rows, dtype=np.float64).reshape(-1, 2)
 
-    def wait_for(self, scan_uid: str, frames: int, patience_s: float) -> ReceivedSlice | None:
-        """The first slice of a scan that holds at least so many views; None if none comes."""
+    def wait_for(
+        self, scan_uid: str, frames: int, patience_s: float, *, complete: bool = False
+    ) -> ReceivedSlice | None:
+        """The first slice of a scan that holds at least so many views; None if none comes.
+
+        With ``complete``, its last one: that the scan's slice is done may be known, by another
+        way, before that slice has come.
+        """
         deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             latest = self.latest
-            if latest is not None and latest.scan_uid == scan_uid and latest.frames >= frames:
+            if (
+                latest is not None
+                and latest.scan_uid == scan_uid
+                and latest.frames >= frames
+                and (latest.complete or not complete)
+            ):
                 return latest
             time.sleep(0.05)
         return None

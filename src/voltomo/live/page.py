@@ -21,8 +21,9 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from voltomo.live.page_feed import Feed, gather_runs, gather_slices, gather_values
+from voltomo.live.page_feed import Feed, Slices, gather_runs, gather_values
 from voltomo.live.settings import LiveSettings
+from voltomo.model.pv_names import PvNames
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent
 
@@ -35,18 +36,17 @@ _HEADERS = {
 }
 
 
-def make_app(feed: Feed, prefix: str, run_log: Path) -> Starlette:
+def make_app(feed: Feed, prefix: str, pvs: PvNames, run_log: Path) -> Starlette:
     """The application: ``/`` the page, ``/state`` all values as JSON, ``/live`` a websocket."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await gather_values(feed, prefix)
-        slices = await gather_slices(feed, prefix)
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await gather_values(feed, prefix, pvs)
+        app.state.slices = Slices(feed, f"{prefix}Live:Slice")
         runs = asyncio.create_task(gather_runs(feed, run_log))
         yield
         runs.cancel()
-        slices[1].close()
-        slices[0].close()
+        app.state.slices.close()
 
     async def index(_: Request) -> Response:
         return FileResponse(_STATIC / "page.html", headers=_HEADERS)
@@ -78,20 +78,23 @@ async def _serve(socket: WebSocket, feed: Feed) -> None:
         await socket.close(1008)
         return
     await socket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        async with socket.app.state.slices.watched():
+            await _show(socket, feed)
+
+
+async def _show(socket: WebSocket, feed: Feed) -> None:
     shown = -1
-    try:
-        while True:
-            await socket.send_text(feed.message())
-            if feed.slice_number != shown and (picture := feed.picture()):
-                shown = feed.slice_number
-                await socket.send_bytes(picture)
-            await socket.receive_text()
-            async with feed.changed:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(feed.changed.wait(), 1.0)
-            await asyncio.sleep(_PACE_S)
-    except WebSocketDisconnect:
-        return
+    while True:
+        await socket.send_text(feed.message())
+        if feed.slice_number != shown and (picture := feed.picture()):
+            shown = feed.slice_number
+            await socket.send_bytes(picture)
+        await socket.receive_text()
+        async with feed.changed:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(feed.changed.wait(), 1.0)
+        await asyncio.sleep(_PACE_S)
 
 
 def _end_well_on_signals() -> None:
@@ -114,15 +117,15 @@ def main() -> None:
     die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = LiveSettings.model_validate(json.loads(folder.settings.read_text())["live"])
-    port = folder.addresses().page
-    if port is None:
+    addresses = folder.addresses()
+    if addresses.page is None:
         raise SystemExit("the run folder gives the page no port")
     _end_well_on_signals()
-    app = make_app(Feed(), settings.prefix, folder.run_log)
+    app = make_app(Feed(), settings.prefix, addresses.names, folder.run_log)
     uvicorn.run(
         app,
         host="127.0.0.1",
-        port=port,
+        port=addresses.page,
         log_level="warning",
         timeout_graceful_shutdown=1,
     )

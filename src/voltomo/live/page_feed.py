@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import struct
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,33 +17,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.live.run_follower import RunFollower, RunStarted, RunStopped
+from voltomo.model.pv_names import PvNames
 
 _HEADER = struct.Struct("<HHiffIi")
 
-NUMBERS = {
+OWN_NUMBERS = {
     "dose_Gy": "Guard:Dose",
     "dose_rate_Gy_s": "Guard:DoseRate",
     "dose_left_Gy": "Guard:BudgetDose",
     "seconds_left": "Guard:BudgetSeconds",
-    "triggers_latched": "Trigger:Count_RBV",
     "frames_in": "Live:FramesIn",
     "frames_processed": "Live:FramesProcessed",
     "lost_frames": "Live:LostFrames",
+    "views_waiting": "Live:ViewsWaiting",
+    "views_dropped": "Live:ViewsDropped",
     "latency_p50_ms": "Live:LatencyP50",
     "latency_p99_ms": "Live:LatencyP99",
     "transmission": "Live:Transmission",
     "snr": "Live:SNR",
-    "ring_current_mA": "Beam:RingCurrent",
-    "angle_deg": "Stage:Rotation.RBV",
 }
-WORDS = {
-    "shutter": "Shutter:State_RBV",
+OWN_WORDS = {
     "guard": "Guard:State",
     "guard_reason": "Guard:Reason",
     "live": "Live:State",
+    "live_reason": "Live:Reason",
     "verdicts": "Live:Verdicts",
     "sample": "Guard:Sample",
 }
+
+LONG_WORDS = ("guard_reason", "live_reason", "verdicts")
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,23 @@ class ShownSlice:
     frames: int
     row: int
     scan_uid: str = ""
+
+
+def numbers_shown(prefix: str, pvs: PvNames) -> dict[str, str]:
+    """PVs of the numbers on the page: voltomo's own under ``prefix``, and the beamline's."""
+    beamline = {
+        "triggers_latched": f"{pvs.trigger}Count_RBV",
+        "ring_current_mA": pvs.ring_current,
+        "angle_deg": f"{pvs.rotation}.RBV",
+    }
+    own = {name: prefix + pv for name, pv in OWN_NUMBERS.items()}
+    return own | {name: pv for name, pv in beamline.items() if pv is not None}
+
+
+def words_shown(prefix: str, pvs: PvNames) -> dict[str, str]:
+    """PVs of the words on the page."""
+    own = {name: prefix + pv for name, pv in OWN_WORDS.items()}
+    return own | {"shutter": f"{pvs.shutter}State_RBV"}
 
 
 def encode_slice(shown: ShownSlice) -> bytes:
@@ -116,7 +137,7 @@ class Feed:
             self.changed.notify_all()
 
 
-async def gather_values(feed: Feed, prefix: str) -> None:
+async def gather_values(feed: Feed, prefix: str, pvs: PvNames) -> None:
     """Monitor all PVs; one that is absent stays absent, and comes when it comes."""
     import aioca
 
@@ -134,27 +155,61 @@ async def gather_values(feed: Feed, prefix: str) -> None:
 
         return take
 
-    for name, pv in NUMBERS.items():
-        aioca.camonitor(prefix + pv, numbers(name), notify_disconnect=True)
-    for name, pv in WORDS.items():
-        kind = aioca.DBR_CHAR_STR if name in ("guard_reason", "verdicts") else aioca.DBR_STRING
-        aioca.camonitor(prefix + pv, words(name), datatype=kind, notify_disconnect=True)
+    for name, pv in numbers_shown(prefix, pvs).items():
+        aioca.camonitor(pv, numbers(name), notify_disconnect=True)
+    for name, pv in words_shown(prefix, pvs).items():
+        kind = aioca.DBR_CHAR_STR if name in LONG_WORDS else aioca.DBR_STRING
+        aioca.camonitor(pv, words(name), datatype=kind, notify_disconnect=True)
 
 
-async def gather_slices(feed: Feed, prefix: str) -> Any:
-    """Monitor the live slice."""
-    from p4p.client.asyncio import Context
+class Slices:
+    """The live slice, which is fetched only while somebody looks: a large one costs its copying.
 
-    context = Context("pva", nt=False)
+    Parameters
+    ----------
+    feed : Feed
+        Gets every slice.
+    channel : str
+        Name of the PV.
+    """
 
-    async def take(value: Any) -> None:
+    def __init__(self, feed: Feed, channel: str) -> None:
+        from p4p.client.asyncio import Context
+
+        self._feed = feed
+        self._channel = channel
+        self._context = Context("pva", nt=False)
+        self._monitor: Any = None
+        self._viewers = 0
+
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Fetch slices for one more viewer."""
+        self._viewers += 1
+        if self._monitor is None:
+            self._monitor = self._context.monitor(self._channel, self._take)
+        try:
+            yield
+        finally:
+            self._viewers -= 1
+            if self._viewers == 0:
+                self._monitor.close()
+                self._monitor = None
+
+    def close(self) -> None:
+        """Fetch no more."""
+        if self._monitor is not None:
+            self._monitor.close()
+        self._context.close()
+
+    async def _take(self, value: Any) -> None:
         sizes = [int(dimension["size"]) for dimension in value["dimension"]]
         words = {attribute["name"]: attribute["value"] for attribute in value["attribute"]}
         if not words.get("frames"):
             # Nothing to look at yet; the last slice stays on the page.
             return
         image = np.asarray(value["value"], np.float32).reshape(sizes[::-1])
-        await feed.show(
+        await self._feed.show(
             ShownSlice(
                 image,
                 int(value["uniqueId"]),
@@ -163,8 +218,6 @@ async def gather_slices(feed: Feed, prefix: str) -> Any:
                 str(words["scan_uid"]),
             )
         )
-
-    return context, context.monitor(f"{prefix}Live:Slice", take)
 
 
 async def gather_runs(feed: Feed, run_log: Path) -> None:

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
-from voltomo.runtime.append_log import LogDamaged, LogReader
+from voltomo.runtime.log_checkpoint import checkpoint
+from voltomo.runtime.log_reader import START, Entry, LogDamaged, LogReader, find_last
 
 _FRAMES_KEY = "camera_image"
 
@@ -61,6 +62,10 @@ def opened_file(resource: dict[str, Any]) -> list[FileOpened]:
     return [FileOpened(str(resource["parameters"].get("block", "")), path)]
 
 
+def _is_scan(entry: Entry) -> bool:
+    return entry.kind == "document" and "scan_spec" in entry.data["doc"]
+
+
 RunEvent = RunStarted | FileOpened | TriggerChunk | RunStopped
 
 
@@ -74,22 +79,26 @@ class RunFollower:
     """
 
     def __init__(self, path: Path) -> None:
-        self._reader: LogReader | None = LogReader(path)
+        self._path = path
+        self._reader: LogReader | None = None
+        self._damaged = False
         self._uid: str | None = None
         self._descriptors: dict[str, str] = {}
 
     def poll(self) -> list[RunEvent]:
-        """Events since the last call; at the first call those of the whole log.
+        """Events since the last call; at the first call those of the last scan in the log.
 
         A damaged log is reported once and followed no further.
         """
-        if self._reader is None:
+        if self._damaged or not self._path.exists():
             return []
         try:
+            if self._reader is None:
+                self._reader = self._at_last_scan()
             entries = self._reader.poll()
         except LogDamaged:
             log.exception("the run log is followed no further")
-            self._reader = None
+            self._damaged = True
             return []
         events: list[RunEvent] = []
         for entry in entries:
@@ -97,6 +106,15 @@ class RunFollower:
                 continue
             events += self._document(entry.data["name"], entry.data["doc"])
         return events
+
+    def _at_last_scan(self) -> LogReader:
+        """A reader before the start of the last scan: what came before is checked, not decoded."""
+        since = checkpoint(self._path)
+        for start in dict.fromkeys((since, START)):
+            found = find_last(self._path, (b'"scan_spec":',), _is_scan, start)
+            if found is not None:
+                return LogReader(self._path, found)
+        return LogReader(self._path, since)
 
     def _document(self, name: str, doc: dict[str, Any]) -> list[RunEvent]:
         if name == "start":

@@ -12,6 +12,13 @@ _VIEWS_FOR_SNR = 0.5
 """Part of a sweep below which a slice is too streaky for its noise to mean anything."""
 
 
+_COVERAGE = 2.0
+"""An interval reaches so many standard uncertainties to either side: 95 % where it is normal."""
+
+_Found = tuple[str, float | None, float | None, Judgement]
+"""Metric, value, half of its interval, judgement."""
+
+
 class Judge:
     """Makes numbered verdicts on one scan.
 
@@ -29,6 +36,10 @@ class Judge:
         self, live: LiveSlice, state: SliceState, lost: int, utc_s: float
     ) -> list[Verdict]:
         """One verdict for each metric: lost frames, mean transmission, signal to noise.
+
+        Lost frames are counted: their interval is the number itself. That of the transmission is
+        two standard uncertainties on either side (`LiveSlice.transmission`). Signal to noise has
+        none: one slice does not tell how well its noise is estimated.
 
         Parameters
         ----------
@@ -52,7 +63,7 @@ class Judge:
         utc_s: float,
         metric: str,
         value: float | None,
-        spread: float,
+        spread: float | None,
         judgement: Judgement,
     ) -> Verdict:
         verdict = Verdict(
@@ -60,8 +71,8 @@ class Judge:
             sequence=self._sequence,
             metric=metric,
             value=value,
-            low=None if value is None else value - spread,
-            high=None if value is None else value + spread,
+            low=None if value is None or spread is None else value - spread,
+            high=None if value is None or spread is None else value + spread,
             judgement=judgement,
             frames=state.frames,
             last_trigger=state.last_trigger,
@@ -70,33 +81,27 @@ class Judge:
         self._sequence += 1
         return verdict
 
-    def _lost(self, live: LiveSlice, lost: int) -> tuple[str, float | None, float, Judgement]:
+    def _lost(self, live: LiveSlice, lost: int) -> _Found:
         latched = live.matcher.latched
         if latched == 0:
-            return "lost_frames", None, 0.0, "unknown"
+            return "lost_frames", None, None, "unknown"
         good = lost <= self._settings.lost_fraction_max * latched
         return "lost_frames", float(lost), 0.0, "good" if good else "bad"
 
-    def _transmission(self, live: LiveSlice) -> tuple[str, float | None, float, Judgement]:
+    def _transmission(self, live: LiveSlice) -> _Found:
         found = live.transmission()
         if found is None:
-            return "mean_transmission", None, 0.0, "unknown"
+            return "mean_transmission", None, None, "unknown"
+        mean, uncertainty = found
+        spread = None if uncertainty is None else _COVERAGE * uncertainty
         low, high = self._settings.transmission_min, self._settings.transmission_max
-        return "mean_transmission", *found, "good" if low <= found[0] <= high else "bad"
+        return "mean_transmission", mean, spread, "good" if low <= mean <= high else "bad"
 
-    def _snr(
-        self, live: LiveSlice, state: SliceState
-    ) -> tuple[str, float | None, float, Judgement]:
+    def _snr(self, live: LiveSlice, state: SliceState) -> _Found:
         sweep = live.sweep
         if sweep is None or state.frames < _VIEWS_FOR_SNR * sweep.count:
-            return "snr", None, 0.0, "unknown"
+            return "snr", None, None, "unknown"
         value = live.signal_to_noise(state.image)
         if not math.isfinite(value):
-            return "snr", None, 0.0, "unknown"
-        spread = value / max(state.frames, 1) ** 0.5
-        return (
-            "snr",
-            value,
-            spread,
-            "good" if value >= self._settings.snr_min else "bad",
-        )
+            return "snr", None, None, "unknown"
+        return "snr", value, None, "good" if value >= self._settings.snr_min else "bad"

@@ -16,12 +16,12 @@ from voltomo.live.engine import Engine, Progress, StreamedFrame
 from voltomo.live.live_slice import SliceState
 from voltomo.live.settings import LiveSettings
 from voltomo.model.scan_spec import ScanSpec
-from voltomo.model.trigger_source import TriggerChunk
+from voltomo.model.trigger_source import unpack
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent, stop_on_signals
 
 _LONG = 16384
-_STATES = ("Idle", "Live", "Filling", "Done")
+_STATES = ("Idle", "Live", "Filling", "Done", "No slice")
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Records:
         self.verdicts = builder.longStringIn("Verdicts", length=_LONG, initial_value="{}")
         self.uid = builder.longStringIn("ScanUid", length=256)
         self.state = builder.mbbIn("State", *_STATES)
+        self.reason = builder.longStringIn("Reason", length=1024)
         self.numbers = {
             name: builder.aIn(name, initial_value=0.0, PREC=3, EGU=unit)
             for name, unit in (
@@ -57,13 +58,24 @@ class Records:
         }
         self.counts = {
             name: builder.longIn(name, initial_value=0)
-            for name in ("FramesIn", "FramesProcessed", "FramesStreamed", "LastTrigger")
+            for name in (
+                "FramesIn",
+                "FramesProcessed",
+                "FramesStreamed",
+                "LastTrigger",
+                "ViewsWaiting",
+                "ViewsDropped",
+            )
         }
 
     def show(self, progress: Progress) -> None:
         """Write all PVs."""
         self.uid.set(progress.scan_uid)
+        self.reason.set(progress.reason.encode()[:1023].decode(errors="ignore"))
         self.state.set(_STATES.index(progress.state))
+        if progress.row >= 0 and self.height.get() != progress.row:
+            # What is shown, which nobody needs to be told to show.
+            self.height.set(progress.row, process=False)
         self.numbers["LostFrames"].set(progress.lost)
         self.numbers["LatencyP50"].set(progress.latency_p50_ms)
         self.numbers["LatencyP99"].set(progress.latency_p99_ms)
@@ -71,6 +83,8 @@ class Records:
         self.counts["FramesProcessed"].set(progress.frames_processed)
         self.counts["FramesStreamed"].set(progress.frames_streamed)
         self.counts["LastTrigger"].set(progress.last_trigger)
+        self.counts["ViewsWaiting"].set(progress.views_waiting)
+        self.counts["ViewsDropped"].set(progress.views_dropped)
         for verdict in progress.verdicts:
             name = {"mean_transmission": "Transmission", "snr": "SNR"}.get(verdict.metric)
             if name is not None and verdict.value is not None:
@@ -79,6 +93,8 @@ class Records:
             json.dumps(
                 {
                     "scan_uid": progress.scan_uid,
+                    "state": progress.state,
+                    "reason": progress.reason,
                     "verdicts": [v.model_dump() for v in progress.verdicts],
                 }
             )
@@ -112,16 +128,6 @@ class WorkerOrders:
             self.engine.stop()
 
 
-def parse_chunk(values: Any) -> TriggerChunk | None:
-    """A chunk from the flat waveform [first, n, angles, times]; None where it holds nothing."""
-    if len(values) < 2 or int(values[1]) <= 0:
-        return None
-    first, count = int(values[0]), int(values[1])
-    if len(values) < 2 + 2 * count:
-        return None
-    return TriggerChunk(first, values[2 : 2 + count], values[2 + count : 2 + 2 * count])
-
-
 class SliceServer:
     """Serves the slice as an NTNDArray."""
 
@@ -147,6 +153,7 @@ class SliceServer:
                 ("frames", state.frames),
                 ("row", state.row),
                 ("sweep", state.sweep),
+                ("complete", state.complete),
             )
         ]
         self._pv.post(value)
@@ -188,9 +195,13 @@ async def _subscribe_chunks(name: str, engine: Engine) -> Any:
     import aioca
 
     def latched(values: Any) -> None:
-        chunk = parse_chunk(values)
-        if chunk is not None:
-            engine.latch(chunk, values.timestamp)
+        try:
+            chunk = unpack(values)
+        except ValueError as error:
+            log.warning("latches that cannot be understood were ignored: %s", error)
+        else:
+            if chunk.time_s:
+                engine.latch(chunk, values.timestamp)
 
     return aioca.camonitor(name, latched, format=aioca.FORMAT_TIME, all_updates=True)
 
@@ -219,9 +230,10 @@ def main() -> None:
     server = SliceServer(f"{settings.prefix}Live:Slice")
     engine = Engine(settings, folder.run_log, server.post, records.show)
     orders.engine = engine
-    subscription = _subscribe_frames(f"{settings.prefix}Cam:Pva1:Image", engine)
+    names = folder.addresses().names
+    subscription = _subscribe_frames(names.frames, engine)
     asyncio.run_coroutine_threadsafe(
-        _subscribe_chunks(f"{settings.prefix}Trigger:Chunk", engine), dispatcher.loop
+        _subscribe_chunks(f"{names.trigger}Chunk", engine), dispatcher.loop
     ).result()
     thread = threading.Thread(target=engine.run, name="engine")
     thread.start()

@@ -11,7 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 
 class Clock(Protocol):
-    """The only source of time of a process."""
+    """A source of time: what a process dates and measures by.
+
+    The virtual beamline has one of its own, `voltomo.twin.world.World`.
+    """
 
     def now_s(self) -> float:
         """Seconds that never step back; for durations and deadlines."""

@@ -4,6 +4,8 @@ A trigger that the camera misses leaves the camera's frame numbers contiguous, s
 matched by time: the camera's stamp, brought to the trigger clock by a `ClockMap`, must lie within
 a quarter of a period of the edge. Frame numbers are the cross-check, and tell a frame that was
 lost after numbering from a trigger that the camera never saw. Order of arrival means nothing.
+What cannot be told apart is invalid: a frame gets a trigger only of the block that its file is of,
+and only where the clock map is known well enough to tell one trigger from the next.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ Ints = NDArray[np.int64]
 WINDOW_OF_PERIOD = 0.25
 """A frame belongs to a trigger if their times differ by at most this part of the period."""
 
+CLOCK_SIGMAS = 4.0
+"""A stamp is trusted within so many standard uncertainties of map and stamp."""
+
 _ID_SPAN = 1 << 32
 _SAME_STAMP_S = 1e-6
 
@@ -41,7 +46,8 @@ class Outcome(IntEnum):
     MISSING = 3
     """No frame, and the numbers do not tell why."""
     AMBIGUOUS = 4
-    """Two different frames lie within its window: both are invalid."""
+    """Two different frames lie within its window, or its block's file contradicts the clock: the
+    frames are invalid."""
     UNLIT = 5
     """Its frame is there, but the beam was off, or going off, while it was exposed."""
 
@@ -51,7 +57,8 @@ class Triggers:
     """Latched triggers of a scan, all arrays of shape (n,), index ascending.
 
     ``time_s`` is the edge on the trigger clock, ``angle_deg`` the encoder at that edge,
-    ``period_s`` the nominal distance to the next trigger, ``block`` the number of the block.
+    ``period_s`` the nominal distance to the next trigger, ``block`` the number of the block, and
+    ``whole`` says whether all triggers of that block are there.
     """
 
     index: Ints
@@ -59,6 +66,7 @@ class Triggers:
     angle_deg: Floats
     period_s: Floats
     block: Ints
+    whole: NDArray[np.bool_]
 
     @classmethod
     def of_blocks(
@@ -77,15 +85,17 @@ class Triggers:
             raise ValueError("a trigger index was latched twice; the trigger source must be reset")
         number = np.full(index.shape, -1, dtype=np.int64)
         period_s = np.zeros(index.shape)
+        whole = np.zeros(index.shape, dtype=bool)
         for position, block in enumerate(blocks):
             inside = (index >= block.first) & (index < block.last)
             number[inside] = position
             period_s[inside] = block.period_s
+            whole[inside] = np.count_nonzero(inside) == block.count
         if np.any(number < 0):
             raise ValueError(
                 f"trigger {int(index[number < 0][0])} lies outside the blocks of the scan"
             )
-        return cls(index.astype(np.int64), time_s, angle_deg, period_s, number)
+        return cls(index.astype(np.int64), time_s, angle_deg, period_s, number, whole)
 
     def angle_mid_exposure_deg(self, exposure_s: float) -> Floats:
         """Encoder angle half an exposure after the edge, from the stage's local speed."""
@@ -104,11 +114,23 @@ class Frames:
 
     ``time_s`` is the start of exposure on the camera's clock, ``unique_id`` the camera's number
     (it may wrap around), ``source`` a handle of the caller's: usually the place in the file.
+    ``block`` is the number of the block that the file was opened for, −1 where that is not known;
+    None where it is known of no frame.
     """
 
     time_s: Floats
     unique_id: Ints
     source: Ints
+    block: Ints | None = None
+
+    def chosen(self, keep: NDArray[np.bool_] | Ints) -> Frames:
+        """Some of the frames, by a mask or by their positions."""
+        block = None if self.block is None else self.block[keep]
+        return Frames(self.time_s[keep], self.unique_id[keep], self.source[keep], block)
+
+    def of_block(self, number: int) -> Frames:
+        """The same frames, all said to be of this block."""
+        return replace(self, block=np.full(self.source.shape, number, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -185,7 +207,7 @@ def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float)
     frames : Frames
         All frames that were delivered, in any order, repeats included.
     clock : ClockMap
-        From the camera's clock to the trigger clock; see `track_clock`.
+        From the camera's clock to the trigger clock; see `voltomo.model.camera_clock`.
     exposure_s : float
         Exposure of a frame.
 
@@ -194,15 +216,15 @@ def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float)
     FrameTable
         One row per trigger.
     """
-    fresh, repeated = _first_deliveries(frames)
+    fresh, repeated = first_deliveries(frames)
     time_s = clock.to_reference(frames.time_s[fresh])
     nearest = _nearest(triggers.time_s, time_s)
     residual = time_s - triggers.time_s[nearest] if triggers.index.size else time_s
+    inside = np.zeros(fresh.shape, dtype=bool)
     if triggers.index.size:
-        inside = np.abs(residual) <= WINDOW_OF_PERIOD * triggers.period_s[nearest]
-    else:
-        inside = np.zeros(fresh.shape, dtype=bool)
+        inside = _inside(triggers, frames.chosen(fresh), clock, nearest, residual)
     candidates = np.bincount(nearest[inside], minlength=triggers.index.size)
+    candidates[_doubtful(triggers, frames.chosen(fresh), time_s, candidates)] *= 2
 
     outcome = np.full(triggers.index.shape, int(Outcome.MISSING), dtype=np.int64)
     outcome[candidates == 1] = Outcome.FRAME
@@ -233,7 +255,42 @@ def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float)
     )
 
 
-def _first_deliveries(frames: Frames) -> tuple[Ints, Ints]:
+def _inside(
+    triggers: Triggers, frames: Frames, clock: ClockMap, nearest: Ints, residual_s: Floats
+) -> NDArray[np.bool_]:
+    """Whether each frame lies in the window of its nearest trigger, of its own block."""
+    period_s = triggers.period_s[nearest]
+    inside = np.abs(residual_s) <= WINDOW_OF_PERIOD * period_s
+    # The next trigger is a period away, its window begins at three quarters of it.
+    sigma_s = np.hypot(clock.uncertainty_s(frames.time_s), clock.jitter_s)
+    inside &= CLOCK_SIGMAS * sigma_s <= period_s / 2
+    if frames.block is not None:
+        inside &= (frames.block < 0) | (frames.block == triggers.block[nearest])
+    return inside
+
+
+def _doubtful(
+    triggers: Triggers, frames: Frames, time_s: Floats, candidates: Ints
+) -> NDArray[np.bool_]:
+    """Triggers of blocks that their own file contradicts.
+
+    Where a frame of a block lies beyond all its triggers while one of them has none, the camera's
+    clock may have been set in between, and every frame of the block may be of another trigger.
+    """
+    doubtful = np.zeros(triggers.index.shape, dtype=bool)
+    if frames.block is None:
+        return doubtful
+    for number in np.unique(triggers.block[triggers.whole]):
+        rows = triggers.block == number
+        edges_s, margin_s = triggers.time_s[rows], WINDOW_OF_PERIOD * triggers.period_s[rows][0]
+        own_s = time_s[frames.block == number]
+        beyond = (own_s < edges_s[0] - margin_s) | (own_s > edges_s[-1] + margin_s)
+        if np.any(beyond) and np.any(candidates[rows] == 0):
+            doubtful |= rows
+    return doubtful
+
+
+def first_deliveries(frames: Frames) -> tuple[Ints, Ints]:
     """Positions of frames as first delivered, in order of time, and of their repeats."""
     order = np.lexsort((frames.source, frames.unique_id, frames.time_s))
     again = np.zeros(order.shape, dtype=bool)
@@ -268,70 +325,3 @@ def _explain_missing(outcome: Ints, unique_id: Ints) -> None:
             outcome[before + 1 : after] = Outcome.MISSED_BY_CAMERA
         elif absent == hole:
             outcome[before + 1 : after] = Outcome.LOST_AFTER_NUMBERING
-
-
-def track_clock(
-    triggers: Triggers, frames: Frames, priming: Block, *, attempts: int = 12
-) -> ClockMap:
-    """Clock map of the camera, fixed by priming pulses and followed through the scan.
-
-    The priming train is fired with the shutter closed, before any dose. If all its pulses came
-    back as frames, they pair one to one and fix the offset; the map then walks forward through
-    the scan, each time twice as far as it has evidence for, and takes in every frame that lies
-    alone in its window.
-
-    Parameters
-    ----------
-    triggers, frames : Triggers, Frames
-        The scan so far, priming included.
-    priming : Block
-        The priming train.
-    attempts : int
-        Number of doublings.
-
-    Raises
-    ------
-    ValueError
-        The priming train has no unambiguous pairing: pulses were missed, or the camera fired
-        on its own.
-    """
-    clock = _prime(triggers, frames, priming)
-    edges = triggers.time_s[(triggers.index >= priming.first) & (triggers.index < priming.last)]
-    start, reach = float(edges[0]), float(edges[-1] - edges[0])
-    for _ in range(attempts):
-        reach *= 2
-        table = join(triggers, _until(frames, clock, start + reach), clock, exposure_s=0.0)
-        places = {int(handle): at for at, handle in enumerate(frames.source)}
-        rows = np.flatnonzero(table.valid)
-        stamps = frames.time_s[[places[int(handle)] for handle in table.source[rows]]]
-        clock = ClockMap.fit(stamps, triggers.time_s[rows])
-        if start + reach > float(triggers.time_s[-1]):
-            break
-    return clock
-
-
-def _until(frames: Frames, clock: ClockMap, end_s: float) -> Frames:
-    keep = clock.to_reference(frames.time_s) <= end_s
-    return Frames(frames.time_s[keep], frames.unique_id[keep], frames.source[keep])
-
-
-def _prime(triggers: Triggers, frames: Frames, priming: Block) -> ClockMap:
-    """Pair the priming pulses with the first frames, and refuse if they do not fit."""
-    pulses = triggers.time_s[(triggers.index >= priming.first) & (triggers.index < priming.last)]
-    fresh, _ = _first_deliveries(frames)
-    stamps = frames.time_s[fresh][: pulses.size]
-    expected = f"{priming.count} priming frames, {priming.period_s:g} s apart,"
-    if pulses.size != priming.count or stamps.size != pulses.size:
-        raise ValueError(
-            f"expected {expected} saw {pulses.size} pulses and {stamps.size} frames; the shutter "
-            "stayed closed; check the camera's trigger cable and prime again"
-        )
-    clock = ClockMap.fit(stamps, pulses)
-    apart = np.abs(clock.to_reference(stamps) - pulses).max()
-    if apart > WINDOW_OF_PERIOD * priming.period_s or abs(clock.skew) > 1e-2:
-        raise ValueError(
-            f"expected {expected} but their stamps scatter by {apart:.2g} s about the pulses "
-            f"(clock rate off by {clock.skew:.1e}); a pulse was missed or the camera fired on "
-            "its own; the shutter stayed closed; prime again"
-        )
-    return clock

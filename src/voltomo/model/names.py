@@ -30,4 +30,12 @@ def safe_name(text: str) -> str:
     return name
 
 
+def run_name(uid: str) -> str:
+    """What a run is called in the names of its files: the first twelve digits of its uid.
+
+    Of a million runs two share them with a chance of 0.2 %; no file is overwritten even then.
+    """
+    return uid.replace("-", "")[:12]
+
+
 SafeName = Annotated[str, AfterValidator(safe_name)]

@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voltomo.model.names import SafeName
 
+UNVERIFIED = "unverified default"
+"""Source of a limit that nobody has looked up."""
+
 
 class Sample(BaseModel):
     """A sample with its limits, as the guard keeps it.
@@ -21,7 +24,7 @@ class Sample(BaseModel):
     beam_limit_s : float
         Total time that the beam may be on it.
     dose_limit_source : str
-        Where the limit comes from; "unverified default" is stamped on everything it touches.
+        Where the limit comes from; `UNVERIFIED` is stamped on everything it touches.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,4 +33,4 @@ class Sample(BaseModel):
     material: str
     dose_limit_Gy: float = Field(gt=0)
     beam_limit_s: float = Field(gt=0)
-    dose_limit_source: str = "unverified default"
+    dose_limit_source: str = UNVERIFIED

@@ -60,7 +60,7 @@ class ScanSpec(BaseModel):
     priming, darks, flats_before, flats_after : int
         Frames of each kind. Priming happens with the shutter closed and fixes the clocks.
     flats_shift_mm : float
-        How far the sample leaves the beam sideways for flats.
+        How far the sample leaves the beam sideways for flats, to either side.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,6 +83,15 @@ class ScanSpec(BaseModel):
             raise ValueError(
                 f"an exposure of {self.exposure_s:g} s does not fit into a period of "
                 f"{self.period_s:g} s; lengthen period_s or shorten exposure_s"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sample_leaves_the_beam(self) -> ScanSpec:
+        if self.flats_shift_mm == 0:
+            raise ValueError(
+                "flats_shift_mm must not be 0, or flats are taken with the sample in the beam; say "
+                "how far it has to move to leave the field, to either side"
             )
         return self
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 
 @dataclass(frozen=True)
 class TriggerChunk:
@@ -25,6 +28,33 @@ class TriggerChunk:
         return self.first + len(self.time_s)
 
 
+def pack(chunk: TriggerChunk) -> NDArray[np.float64]:
+    """A chunk as it goes over the network: first index, number n, n angles (deg), n times (s)."""
+    head = (chunk.first, len(chunk.time_s))
+    return np.concatenate([head, chunk.angle_deg, chunk.time_s], dtype=np.float64)
+
+
+def unpack(values: ArrayLike) -> TriggerChunk:
+    """A chunk out of its waveform; an empty one out of fewer than two numbers.
+
+    Raises
+    ------
+    ValueError
+        The waveform is shorter than it says.
+    """
+    numbers = np.asarray(values, dtype=np.float64).ravel()
+    if numbers.size < 2:
+        return TriggerChunk(0, (), ())
+    first, count = int(numbers[0]), int(numbers[1])
+    if numbers.size < 2 + 2 * count:
+        raise ValueError(
+            f"a chunk of {count} triggers needs {2 + 2 * count} numbers, saw {numbers.size}"
+        )
+    angles = numbers[2 : 2 + count]
+    times = numbers[2 + count : 2 + 2 * count]
+    return TriggerChunk(first, tuple(angles.tolist()), tuple(times.tolist()))
+
+
 class TriggerSource(Protocol):
     """Arms a train of triggers; latches arrive in chunks at 10 Hz or more.
 
@@ -34,7 +64,10 @@ class TriggerSource(Protocol):
     the stage passes ``start_deg``.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What documents call it."""
+        ...
 
     def reset(self) -> Any:
         """Set the index to 0 and forget all latches. Returns a status."""

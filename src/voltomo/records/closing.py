@@ -8,9 +8,63 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from voltomo.runtime.append_log import AppendLog, Entry, read_log
+from voltomo.records.run_entries import scans_in
+from voltomo.records.run_log import RunLog
+from voltomo.runtime.append_log import AppendLog
+from voltomo.runtime.log_checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from voltomo.runtime.log_reader import START, Entry, LogPosition, LogReader
+
+_STARTS_AND_STOPS = (b'"name":"start"', b'"name":"stop"')
+
+
+@dataclass(frozen=True)
+class OpenedRunLog:
+    """A run log, open for writing, and what was found in it.
+
+    Attributes
+    ----------
+    log : RunLog
+        For the session.
+    closed : list of str
+        Uids of the runs that were closed, oldest first.
+    scans : int
+        Scans that it holds.
+    """
+
+    log: RunLog
+    closed: list[str]
+    scans: int
+
+
+def open_run_log(path: Path) -> OpenedRunLog:
+    """Take a run log, and close what dead sessions left open.
+
+    Only what was written since the last checkpoint is read; then the next one is made: everything
+    before it is checked, and every run before it is closed.
+
+    Raises
+    ------
+    LogInUse
+        Another process writes this log.
+    LogDamaged
+        An entry of the log does not fit its checksum.
+    LogNotWritten
+        The disk is full or failing.
+    """
+    since = read_checkpoint(path)
+    log = AppendLog(path, since.at)
+    try:
+        closed = close_abandoned(log, since.at)
+        scans = since.counted + sum(1 for _ in scans_in(path, since.at))
+        if log.before != log.position:
+            write_checkpoint(path, Checkpoint(before=log.before, at=log.position, counted=scans))
+    except BaseException:
+        log.close()
+        raise
+    return OpenedRunLog(RunLog(log), closed, scans)
 
 
 @dataclass
@@ -21,7 +75,7 @@ class _OpenRun:
     events: Counter[str] = field(default_factory=Counter[str])
 
 
-def close_abandoned(run_log: AppendLog) -> list[str]:
+def close_abandoned(run_log: AppendLog, since: LogPosition = START) -> list[str]:
     """Give every run without a stop document one, with the reason.
 
     Whoever holds the beamline may call it before the first run of its own. A second call finds
@@ -31,6 +85,8 @@ def close_abandoned(run_log: AppendLog) -> list[str]:
     ----------
     run_log : AppendLog
         The run log, open for writing.
+    since : LogPosition
+        Runs that began before are known to be closed.
 
     Returns
     -------
@@ -38,7 +94,10 @@ def close_abandoned(run_log: AppendLog) -> list[str]:
         Uids of the runs that were closed, oldest first.
     """
     closed: list[str] = []
-    for uid, run in _open_runs(read_log(run_log.path)).items():
+    first = _first_open(run_log.path, since)
+    if first is None:
+        return closed
+    for uid, run in _open_runs(LogReader(run_log.path, first).entries()).items():
         last = datetime.fromtimestamp(run.last_utc_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         reason = (
             "the session that ran this scan ended without closing it; "
@@ -58,6 +117,21 @@ def close_abandoned(run_log: AppendLog) -> list[str]:
         run_log.append("closed_for", {"uid": uid, "reason": reason})
         closed.append(uid)
     return closed
+
+
+def _first_open(path: Path, since: LogPosition) -> LogPosition | None:
+    """Where the first run begins that has no stop; None where all have one."""
+    began: dict[str, LogPosition] = {}
+    reader = LogReader(path, since)
+    for entry in reader.entries(_STARTS_AND_STOPS):
+        if entry.kind != "document":
+            continue
+        name, doc = entry.data["name"], entry.data["doc"]
+        if name == "start":
+            began[doc["uid"]] = reader.before
+        elif name == "stop":
+            began.pop(doc["run_start"], None)
+    return min(began.values(), key=lambda at: at.offset, default=None)
 
 
 def _open_runs(entries: Iterable[Entry]) -> dict[str, _OpenRun]:

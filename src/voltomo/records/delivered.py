@@ -12,14 +12,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.frame_layout import file_of, frame_handles, place_of
 from voltomo.model.frame_table import Frames
 from voltomo.records.scan_record import FrameSource, ScanRecord
-from voltomo.runtime.frame_files import FrameFile, FrameFileUnreadable, salvage
+from voltomo.runtime.frame_files import FrameFile, FrameFileUnreadable
+from voltomo.runtime.salvage import salvage
 
 Ints = NDArray[np.int64]
-
-_FILE_SHIFT = 32
-"""A handle is (number of the file) · 2³² + (place in the file)."""
 
 RUN_OF_FRAMES = 32
 """Frames that are read at a time."""
@@ -50,16 +49,6 @@ class Delivered:
     def rows(self) -> int:
         """Rows of a frame."""
         return self.shape[0]
-
-
-def file_of(handles: Ints) -> Ints:
-    """Number of the file of each handle."""
-    return handles >> _FILE_SHIFT
-
-
-def place_of(handles: Ints) -> Ints:
-    """Place in its file of each handle."""
-    return handles & ((1 << _FILE_SHIFT) - 1)
 
 
 def readable(path: Path) -> Path:
@@ -94,6 +83,8 @@ def deliver(record: ScanRecord) -> Delivered:
     stamps: list[NDArray[np.float64]] = []
     numbers: list[Ints] = []
     handles: list[Ints] = []
+    blocks: list[Ints] = []
+    numbers_of = {block.name: at for at, block in enumerate(record.blocks)}
     unreadable: list[str] = []
     shape = (0, 0)
     for source in record.sources:
@@ -114,12 +105,15 @@ def deliver(record: ScanRecord) -> Delivered:
         shape = (rows, columns) if count else shape
         stamps.append(stamp)
         numbers.append(number)
-        handles.append((len(sources) << _FILE_SHIFT) + np.arange(count, dtype=np.int64))
+        handles.append(frame_handles(len(sources), count))
+        blocks.append(np.full(count, numbers_of.get(source.block, -1), dtype=np.int64))
         sources.append(FrameSource(source.block, path, source.dataset))
+    nothing = np.empty(0, np.int64)
     frames = Frames(
         np.concatenate([np.empty(0), *stamps]),
-        np.concatenate([np.empty(0, np.int64), *numbers]),
-        np.concatenate([np.empty(0, np.int64), *handles]),
+        np.concatenate([nothing, *numbers]),
+        np.concatenate([nothing, *handles]),
+        np.concatenate([nothing, *blocks]),
     )
     return Delivered(frames, tuple(sources), shape, tuple(unreadable))
 

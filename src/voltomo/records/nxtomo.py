@@ -5,7 +5,9 @@ Written with h5py, integers as they were recorded, in one step: a reader never s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -13,6 +15,7 @@ from typing import cast
 import h5py
 import numpy as np
 
+from voltomo.model.names import run_name
 from voltomo.model.sentence import SentenceError
 from voltomo.records.delivered import read_frames, relative_to, runs_of
 from voltomo.records.nxtomo_fields import (
@@ -27,16 +30,24 @@ from voltomo.records.nxtomo_fields import (
 )
 from voltomo.records.nxtomo_rows import NXtomoRows, nxtomo_rows
 from voltomo.records.scan import Scan, assemble
-from voltomo.records.scan_record import FrameSource, fold_scan, scan_uids
-from voltomo.runtime.append_log import Entry, read_log
+from voltomo.records.scan_record import FrameSource, fold_scans
+from voltomo.runtime.log_reader import Entry, LogReader
 from voltomo.runtime.run_folder import RunFolder
 
 NEXUS_TOMO_VERSION = 1.5
 """Version of the layout that readers of NXtomo look for in the entry's attributes."""
 
 
+_BYTES_BESIDE_A_FRAME = 200
+_BYTES_BESIDE = 1_000_000
+
+
 class NothingToExport(SentenceError):
     """The run has no frames beyond priming."""
+
+
+class NoRoom(SentenceError):
+    """The disk has no room for a copy of the frames; nothing was written."""
 
 
 def export_nxtomo(scan: Scan, path: Path, *, link: bool = False) -> Path:
@@ -56,13 +67,44 @@ def export_nxtomo(scan: Scan, path: Path, *, link: bool = False) -> Path:
     ------
     NothingToExport
         There is no frame to export.
+    NoRoom
+        The frames do not fit on the disk a second time.
     """
     rows = nxtomo_rows(scan)
     if not rows.handle.size:
         why = "; ".join(scan.problems) or "it ended before the first dark"
-        raise NothingToExport(f"scan {scan.record.uid[:8]} has no frames to export: {why}")
+        raise NothingToExport(f"scan {run_name(scan.record.uid)} has no frames to export: {why}")
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not link:
+        _demand_room(path.parent, scan, rows)
     part = path.with_name(path.name + ".part")
+    try:
+        _write(part, scan, rows, _link_frames if link else _copy_frames)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _demand_room(folder: Path, scan: Scan, rows: NXtomoRows) -> None:
+    height, width = scan.delivered.shape
+    need = rows.handle.size * (height * width * 2 + _BYTES_BESIDE_A_FRAME) + _BYTES_BESIDE
+    free = shutil.disk_usage(folder).free
+    if need > free:
+        raise NoRoom(
+            f"scan {run_name(scan.record.uid)}: expected {need / 1e9:.2f} GB of room in {folder} "
+            f"for a copy of its frames, saw {free / 1e9:.2f} GB; nothing was written, and the "
+            "files of frames are as they were; make room, or say 'voltomo export --link' for a "
+            "file that refers to them where they are"
+        )
+
+
+def _write(
+    part: Path,
+    scan: Scan,
+    rows: NXtomoRows,
+    put_frames: Callable[[h5py.Group, Scan, NXtomoRows, Path], None],
+) -> None:
     with h5py.File(part, "w", libver=("earliest", "v110")) as file:
         file.attrs["NX_class"] = "NXroot"
         file.attrs["default"] = "entry"
@@ -73,13 +115,11 @@ def export_nxtomo(scan: Scan, path: Path, *, link: bool = False) -> Path:
         entry.attrs["NeXus_Coordinate_System"] = "McStas"
         write_entry(entry, scan)
         detector = write_instrument(entry, scan, rows)
-        (_link_frames if link else _copy_frames)(detector, scan, rows, path.parent)
+        put_frames(detector, scan, rows, part.parent)
         write_sample(entry, scan, rows)
         write_control(entry, scan, rows)
         write_voltomo(entry, scan, rows)
         write_links(entry)
-    part.replace(path)
-    return path
 
 
 def _end_utc_s(scan: Scan) -> float:
@@ -118,6 +158,15 @@ def _count(source: FrameSource) -> int:
         return int(cast("h5py.Dataset", file[source.dataset]).shape[0])
 
 
+def _is_linked(path: Path) -> bool:
+    """Whether an exported file is there and refers to the files of frames."""
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(cast("h5py.Dataset", file["entry/instrument/detector/data"]).is_virtual)
+    except (OSError, KeyError):
+        return False
+
+
 @dataclass(frozen=True)
 class NXtomoProjection:
     """Folds the run log into one NXtomo file for each scan that has frames.
@@ -132,18 +181,16 @@ class NXtomoProjection:
     name: str = "nxtomo"
 
     def fold(self, log: Iterable[Entry]) -> list[Path]:
-        """Write all files; returns them in the order of the scans."""
-        entries = list(log)
-        exposures = read_log(self.folder.exposure_log)
+        """Write all files, linked where they were; returns them in the order of the scans."""
+        exposures = LogReader(self.folder.exposure_log).entries()
         written: list[Path] = []
-        for uid in scan_uids(entries):
-            record = fold_scan(uid, entries, exposures).with_files_found(self.folder.frames)
-            try:
-                written.append(export_nxtomo(assemble(record), self.path_of(uid)))
-            except NothingToExport:
-                continue
+        for record in fold_scans(log, exposures):
+            scan = assemble(record.with_files_found(self.folder.frames))
+            path = self.path_of(record.uid)
+            with contextlib.suppress(NothingToExport):
+                written.append(export_nxtomo(scan, path, link=_is_linked(path)))
         return written
 
     def path_of(self, uid: str) -> Path:
         """Where the file of a scan goes."""
-        return self.folder.exports / f"{uid[:8]}.nxs"
+        return self.folder.exports / f"{run_name(uid)}.nxs"

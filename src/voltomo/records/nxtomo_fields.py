@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from voltomo.records.baseline import ring_current_A, stage_position_m
+from voltomo.records.limits import limits_of
 from voltomo.records.nxtomo_rows import NXtomoRows, missing_triggers
 from voltomo.records.scan import Scan
 
@@ -69,7 +70,12 @@ def write_instrument(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5py.Gr
     field(instrument, "name", str(beamline.get("name", "unknown")))
     source = group(instrument, "source", "NXsource")
     field(source, "name", str(beamline.get("source_name", "unknown")))
-    field(source, "type", str(beamline.get("source_type", "Synchrotron X-ray Source")))
+    kind = beamline.get("source_type")
+    if kind is None and scan.record.source == "beamline":
+        kind = "Synchrotron X-ray Source"
+    if kind is not None:
+        # NeXus has no word for a virtual source, nor is one known of a recording that is replayed.
+        field(source, "type", str(kind))
     field(source, "probe", "x-ray")
     beam = group(instrument, "beam", "NXbeam")
     if start.get("energy_keV") is not None:
@@ -192,6 +198,12 @@ def _write_dose(ours: h5py.Group, scan: Scan) -> None:
     field(dose, "total_upper_bound", scan.dose.bound_Gy, "Gy")
     field(dose, "beam_open", scan.dose.open_s, "s")
     field(dose, "stamp", scan.dose.stamp)
+    limits = limits_of(scan.record)
+    if limits is not None:
+        field(dose, "material", limits.material)
+        field(dose, "limit", limits.dose_limit_Gy, "Gy")
+        field(dose, "limit_source", limits.dose_limit_source)
+        field(dose, "beam_limit", limits.beam_limit_s, "s")
     if scan.dose.wasted_fraction is not None:
         field(dose, "wasted_fraction", scan.dose.wasted_fraction)
     causes = group(dose, "by_cause", "NXcollection")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.frame_layout import file_of
 from voltomo.model.frame_table import Outcome
-from voltomo.records.delivered import file_of
 from voltomo.records.scan import Scan
 
 Floats = NDArray[np.float64]

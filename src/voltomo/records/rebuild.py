@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from voltomo.model.names import run_name
 from voltomo.records.nxtomo import NXtomoProjection
 from voltomo.records.projection import Projection
 from voltomo.records.report import Enclosure, write_report
 from voltomo.records.scan import Scan, assemble
-from voltomo.records.scan_record import fold_scan, scan_uids
-from voltomo.runtime.append_log import Entry, read_log
+from voltomo.records.scan_record import fold_scans
+from voltomo.runtime.log_reader import Entry, LogReader
 from voltomo.runtime.run_folder import RunFolder
 
 Enclose = Callable[[Scan, Path | None], Enclosure]
@@ -25,7 +26,9 @@ def link_only(_: Scan, nxtomo: Path | None) -> Enclosure:
 
 @dataclass(frozen=True)
 class ReportProjection:
-    """Folds the run log into one report of all its scans.
+    """Folds the run log into a report for each scan, and one of them all.
+
+    Slices and verdicts of the live path are no projection: they are shown as they were kept.
 
     Parameters
     ----------
@@ -40,21 +43,27 @@ class ReportProjection:
     enclose: Enclose = link_only
     name: str = "report"
 
-    def fold(self, log: Iterable[Entry]) -> Path:
-        """Write ``report.html`` beside the exported files, and link to those that are there."""
-        entries = list(log)
-        exposures = read_log(self.folder.exposure_log)
+    def fold(self, log: Iterable[Entry]) -> list[Path]:
+        """Write ``<run>.report.html`` for each scan and ``report.html``, with links to files."""
+        exposures = LogReader(self.folder.exposure_log).entries()
         exported = NXtomoProjection(self.folder)
         enclosures: dict[str, Enclosure] = {}
-        scans = []
-        for uid in scan_uids(entries):
-            record = fold_scan(uid, entries, exposures).with_files_found(self.folder.frames)
-            scans.append(assemble(record))
-            path = exported.path_of(uid)
-            enclosures[uid] = self.enclose(scans[-1], path if path.exists() else None)
-        return write_report(scans, self.folder.exports / "report.html", enclosures)
+        scans: list[Scan] = []
+        made: list[Path] = []
+        for record in fold_scans(log, exposures):
+            scan = assemble(record.with_files_found(self.folder.frames))
+            path = exported.path_of(record.uid)
+            enclosures[record.uid] = self.enclose(scan, path if path.exists() else None)
+            made.append(write_report(scan, self.path_of(record.uid), enclosures))
+            scans.append(scan)
+        made.append(write_report(scans, self.folder.exports / "report.html", enclosures))
+        return made
+
+    def path_of(self, uid: str) -> Path:
+        """Where the report of a scan goes."""
+        return self.folder.exports / f"{run_name(uid)}.report.html"
 
 
 def projections(folder: RunFolder, enclose: Enclose = link_only) -> tuple[Projection[Any], ...]:
-    """Every projection of a run folder, in the order in which they build on each other."""
+    """Every projection of a run log, in the order in which they build on each other."""
     return NXtomoProjection(folder), ReportProjection(folder, enclose)

@@ -24,6 +24,7 @@ from voltomo.records.figures import (
     slice_picture,
     transmission_chart,
 )
+from voltomo.records.limits import doubts, limits_of
 from voltomo.records.nxtomo_rows import MissingTriggers, missing_triggers
 from voltomo.records.scan import Scan
 from voltomo.records.scan_record import ScanRecord
@@ -135,7 +136,7 @@ def _section(number: int, scan: Scan, enclosed: Enclosure, folder: Path) -> dict
         "outcome": record.outcome,
         "outcome_word": OUTCOMES.get(record.outcome, record.outcome),
         "reason": record.reason,
-        "problems": scan.problems,
+        "problems": (*scan.problems, *doubts(record)),
         "cards": _cards(scan),
         "facts": _facts(scan) | dict(enclosed.facts),
         "caption": _caption(enclosed, pixel_um),
@@ -153,6 +154,17 @@ def _section(number: int, scan: Scan, enclosed: Enclosure, folder: Path) -> dict
         "nxtomo": None if nxtomo is None else nxtomo.name,
         "nxtomo_beside": nxtomo is not None and nxtomo.parent.resolve() == folder.resolve(),
     }
+
+
+def _limit_words(record: ScanRecord) -> Iterator[tuple[str, str]]:
+    limits = limits_of(record)
+    if limits is not None:
+        yield "Material", limits.material
+        value, unit = quantity(limits.dose_limit_Gy, "Gy")
+        yield (
+            "Limits",
+            f"{value} {unit} and {limits.beam_limit_s:g} s of beam ({limits.dose_limit_source})",
+        )
 
 
 def _assumed(record: ScanRecord) -> tuple[str, ...]:
@@ -242,6 +254,7 @@ def _said(scan: Scan) -> Iterator[tuple[str, str]]:
     yield "Frames", f"{size}, of a size not recorded" if "pixel size" in assumed else known_size
     if record.source != "replay":
         yield "Beam open", f"{scan.dose.open_s:.2f} s"
+        yield from _limit_words(record)
     yield "Run", record.uid
 
 

@@ -17,8 +17,9 @@ class RunLog:
 
     Parameters
     ----------
-    path : Path
-        The log; made if it does not exist.
+    log : Path or AppendLog
+        The log; made if it does not exist. `voltomo.records.closing.open_run_log` opens it as a
+        session does.
 
     Raises
     ------
@@ -28,8 +29,8 @@ class RunLog:
         An entry of the log does not fit its checksum.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._log = AppendLog(path)
+    def __init__(self, log: Path | AppendLog) -> None:
+        self._log = log if isinstance(log, AppendLog) else AppendLog(log)
 
     @property
     def path(self) -> Path:

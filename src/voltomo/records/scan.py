@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.camera_clock import track_clock
 from voltomo.model.clock import ClockMap
-from voltomo.model.frame_table import Frames, FrameTable, Triggers, join, track_clock
+from voltomo.model.frame_table import Frames, FrameTable, Triggers, join
 from voltomo.records.delivered import Delivered, deliver
 from voltomo.records.dose_account import DoseAccount, FrameExposure, account, expose
 from voltomo.records.light import unlit
+from voltomo.records.run_entries import entries_of_run
 from voltomo.records.scan_record import ScanRecord, fold_scan
-from voltomo.runtime.append_log import read_log
+from voltomo.runtime.log_reader import LogReader
 from voltomo.runtime.run_folder import RunFolder
 
 Ints = NDArray[np.int64]
@@ -124,6 +126,6 @@ def read_scan(folder: RunFolder, uid: str) -> Scan:
     KeyError
         The run log holds no such scan.
     """
-    run_entries, exposure_entries = read_log(folder.run_log), read_log(folder.exposure_log)
-    record = fold_scan(uid, run_entries, exposure_entries)
+    exposures = LogReader(folder.exposure_log).entries([uid.encode()])
+    record = fold_scan(uid, entries_of_run(folder.run_log, uid), exposures)
     return assemble(record.with_files_found(folder.frames))

@@ -5,7 +5,7 @@ The fold is pure: it opens no file, so that the same entries always give the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.model.frame_table import Triggers
+from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, ScanSpec
-from voltomo.records.charges import Charge, Opening
-from voltomo.runtime.append_log import Entry
+from voltomo.records.charges import Charge, Charged, Opening, charged_by_run, steps_between
+from voltomo.records.run_entries import is_scan
+from voltomo.runtime.log_reader import Entry
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -130,21 +132,10 @@ class ScanRecord:
         found = [
             FrameSource(block.name, path)
             for block in self.blocks
-            for path in [frames_folder / f"{self.uid[:8]}_{block.name}.h5"]
+            for path in [frames_folder / f"{run_name(self.uid)}_{block.name}.h5"]
             if path.exists() and path.resolve() not in known
         ]
         return replace(self, sources=self.sources + tuple(found))
-
-
-def scan_uids(run_entries: Iterable[Entry]) -> list[str]:
-    """Uids of all runs with a scan in them, oldest first."""
-    return [
-        entry.data["doc"]["uid"]
-        for entry in run_entries
-        if entry.kind == "document"
-        and entry.data["name"] == "start"
-        and "scan_spec" in entry.data["doc"]
-    ]
 
 
 def fold_scan(
@@ -165,23 +156,50 @@ def fold_scan(
         The run is not in the log, or holds no scan.
     """
     fold = _Fold(uid)
-    exposures = list(exposure_entries)
     for entry in run_entries:
         fold.take(entry)
     if fold.start is None or "scan_spec" not in fold.start:
         raise KeyError(f"the run log holds no scan {uid}; check the uid and the run folder")
-    return ScanRecord(
-        uid=uid,
-        start=fold.start,
-        stop=fold.stop,
-        spec=ScanSpec.model_validate(fold.start["scan_spec"]),
-        latches=_latches(fold.latched),
-        sources=tuple(dict.fromkeys(fold.sources)),
-        baseline=tuple(fold.baseline),
-        openings=Opening.of_run(uid, exposures),
-        # A session that died has not heard of the last settlements; the guard has.
-        charges=tuple((fold.charges | Charge.of_run(uid, exposures)).values()),
-    )
+    return fold.record(charged_by_run(exposure_entries).get(uid, Charged()))
+
+
+def fold_scans(
+    run_entries: Iterable[Entry], exposure_entries: Iterable[Entry] = ()
+) -> Iterator[ScanRecord]:
+    """Fold the records of all scans out of the logs, in one pass over each.
+
+    Yields
+    ------
+    ScanRecord
+        Oldest first.
+    """
+    folds: dict[str, _Fold] = {}
+    run_of: dict[str, str] = {}
+    for entry in run_entries:
+        uid = _run_of(entry, run_of)
+        if uid is None:
+            continue
+        if is_scan(entry):
+            folds[uid] = _Fold(uid)
+        if uid in folds:
+            folds[uid].take(entry)
+    charged = charged_by_run(exposure_entries)
+    for uid, fold in folds.items():
+        yield fold.record(charged.get(uid, Charged()))
+
+
+def _run_of(entry: Entry, run_of: dict[str, str]) -> str | None:
+    """The run that an entry speaks of; remembers which run a descriptor is of."""
+    if entry.kind == "settlement":
+        return entry.data.get("scan_uid")
+    if entry.kind != "document":
+        return None
+    name, doc = entry.data["name"], entry.data["doc"]
+    if name == "start":
+        return str(doc["uid"])
+    if name == "descriptor":
+        run_of[doc["uid"]] = doc["run_start"]
+    return doc.get("run_start") or run_of.get(doc.get("descriptor", ""))
 
 
 class _Fold:
@@ -192,25 +210,47 @@ class _Fold:
         self.start: dict[str, Any] | None = None
         self.stop: dict[str, Any] | None = None
         self.streams: dict[str, dict[str, Any]] = {}
-        self.latched: list[tuple[float, float, float, float]] = []
+        self.latched: list[Floats] = []
         self.sources: list[FrameSource] = []
         self.baseline: list[Reading] = []
         self.charges: dict[str, Charge] = {}
+        # What UTC was set to when the run began: all times of the record are by that clock.
+        self.utc_minus_monotonic_s: float | None = None
+
+    def record(self, charged: Charged) -> ScanRecord:
+        start = self.start or {}
+        return ScanRecord(
+            uid=self.uid,
+            start=start,
+            stop=self.stop,
+            spec=ScanSpec.model_validate(start["scan_spec"]),
+            latches=_latches(self.latched),
+            sources=tuple(dict.fromkeys(self.sources)),
+            baseline=tuple(self.baseline),
+            openings=tuple(
+                opening.by_clock(self.utc_minus_monotonic_s) for opening in charged.openings
+            ),
+            # A session that died has not heard of the last settlements; the guard has.
+            charges=tuple((self.charges | charged.charges).values()),
+        )
 
     def take(self, entry: Entry) -> None:
         if entry.kind == "settlement" and entry.data.get("scan_uid") == self.uid:
             charge = Charge.model_validate(entry.data)
             self.charges[charge.lease_id] = charge
         elif entry.kind == "document":
-            self._take_document(entry.data["name"], entry.data["doc"])
+            self._take_document(entry, entry.data["name"], entry.data["doc"])
 
-    def _take_document(self, name: str, doc: dict[str, Any]) -> None:
+    def _take_document(self, entry: Entry, name: str, doc: dict[str, Any]) -> None:
         if name == "start" and doc["uid"] == self.uid:
             self.start = doc
+            self.utc_minus_monotonic_s = entry.utc_minus_monotonic_s
         elif name in ("event", "event_page"):
             descriptor = self.streams.get(doc["descriptor"])
             if descriptor is not None:
-                self._take_events(descriptor, _rows(name, doc))
+                later_s = steps_between(entry.utc_minus_monotonic_s, self.utc_minus_monotonic_s)
+                rows = [(utc_s + later_s, data) for utc_s, data in _rows(name, doc)]
+                self._take_events(descriptor, rows)
         elif doc.get("run_start") != self.uid:
             return
         elif name == "stop":
@@ -224,9 +264,8 @@ class _Fold:
         self, descriptor: dict[str, Any], rows: Iterable[tuple[float, dict[str, Any]]]
     ) -> None:
         if descriptor.get("name") == "triggers":
-            for utc_s, data in rows:
-                index, angle_deg, time_s = (float(data[key]) for key in TRIGGER_KEYS)
-                self.latched.append((index, angle_deg, time_s, utc_s))
+            latched = [[*(data[key] for key in TRIGGER_KEYS), utc_s] for utc_s, data in rows]
+            self.latched.append(np.array(latched, dtype=np.float64).reshape(-1, 4))
         elif descriptor.get("name") == "baseline":
             units = {
                 key: str(given.get("units") or "")
@@ -253,9 +292,9 @@ def _source(doc: dict[str, Any]) -> FrameSource:
     return FrameSource(block, path, parameters.get("dataset", "/entry/data/data"))
 
 
-def _latches(latched: list[tuple[float, float, float, float]]) -> Latches:
+def _latches(latched: list[Floats]) -> Latches:
     """One latch for each index: of the latest attempt, by the first news of it."""
-    table = np.array(latched, dtype=np.float64).reshape(-1, 4)
+    table = np.concatenate([np.empty((0, 4)), *latched])
     index, angle_deg, time_s, utc_s = table.T
     order = np.lexsort((utc_s, -time_s, index))
     index, angle_deg, time_s, utc_s = table[order].T

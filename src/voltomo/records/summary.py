@@ -19,7 +19,10 @@ class LiveSummary(BaseModel):
     frames_processed : int
         Triggers whose frame was used, from the stream or from the file.
     latency_p50_ms, latency_p99_ms : float or None
-        From a frame's arrival to the slice that holds it: median, and 99 of 100 below it.
+        From the end of an exposure to the publication of the slice that holds it, on the
+        worker's clock, for frames that came over the stream: median, and 99 of 100 below it.
+        Too short by the quickest news of a trigger, a few milliseconds. None where the worker
+        heard of no trigger in time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,47 +1,52 @@
 """Checksummed, synced JSON lines: the one implementation of run log and exposure log.
 
-A line is ``crc32 json``, where the checksum covers the JSON and the checksum of the line before:
-a line that was edited, dropped or cut shows. A torn last line (a crash in mid-write) is set aside
-in ``<name>.torn`` when the next writer opens the log; damage elsewhere is refused. A line that the
-disk did not take is cut off again, so that the log stays whole and goes on when there is room.
+What `AppendLog.append` returned from is on disk; what it failed at has left no trace. A torn last
+line (a crash in mid-write) is set aside in ``<name>.torn`` when the next writer opens the log;
+damage elsewhere is refused. How lines look, and how they are read, is in
+`voltomo.runtime.log_reader`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
 import threading
-import time
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from io import RawIOBase
 from pathlib import Path
 from typing import Any, cast
 
+from voltomo.model.clock import Clock, SystemClock
 from voltomo.model.sentence import SentenceError
+from voltomo.runtime.log_reader import (
+    START,
+    Entry,
+    LogDamaged,
+    LogPosition,
+    LogReader,
+    read_log,
+    tail,
+)
 
-_WAIT_S = 0.01
-
-
-class LogDamaged(SentenceError):
-    """A line in the middle of a log does not fit its checksum."""
+__all__ = [
+    "AppendLog",
+    "Entry",
+    "LogDamaged",
+    "LogInUse",
+    "LogNotWritten",
+    "LogPosition",
+    "LogReader",
+    "read_log",
+    "tail",
+]
 
 
 class LogInUse(SentenceError):
     """Another process writes this log."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One entry: number from 0, UTC seconds when it was written, kind, and JSON data."""
-
-    number: int
-    utc_s: float
-    kind: str
-    data: Any
+class LogNotWritten(SentenceError, OSError):
+    """An entry could not be written; the log is as whole as it was before."""
 
 
 def _plain(value: Any) -> Any:
@@ -55,70 +60,6 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _decode(line: bytes, crc_before: int, number: int) -> tuple[Entry, int] | None:
-    """Entry and checksum of a whole line, or None where it does not fit."""
-    if not line.endswith(b"\n") or line[8:9] != b" ":
-        return None
-    body = line[9:-1]
-    crc = zlib.crc32(body, crc_before)
-    if line[:8] != b"%08x" % crc:
-        return None
-    record = json.loads(body)
-    if record["n"] != number:
-        return None
-    return Entry(number, record["t"], record["kind"], record["data"]), crc
-
-
-class LogReader:
-    """Reads a log while another process writes it.
-
-    Parameters
-    ----------
-    path : Path
-        The log; it may not exist yet.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = Path(path)
-        self._offset = 0
-        self._crc = 0
-        self._number = 0
-
-    def poll(self) -> list[Entry]:
-        """Entries that were completed since the last call.
-
-        Raises
-        ------
-        LogDamaged
-            A whole line does not fit its checksum.
-        """
-        if not self._path.exists():
-            return []
-        entries: list[Entry] = []
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                decoded = _decode(line, self._crc, self._number)
-                if decoded is None:
-                    raise LogDamaged(
-                        f"{self._path}, entry {self._number}: the checksum does not fit; the log "
-                        "was edited or the disk is failing; keep the file and restore it from the "
-                        "copy, or set it aside to start a new one"
-                    )
-                entry, self._crc = decoded
-                entries.append(entry)
-                self._number += 1
-                self._offset += len(line)
-        return entries
-
-    @property
-    def position(self) -> tuple[int, int, int]:
-        """Offset, checksum and number that the next entry starts from."""
-        return self._offset, self._crc, self._number
-
-
 class AppendLog:
     """The one writer of a log.
 
@@ -126,6 +67,11 @@ class AppendLog:
     ----------
     path : Path
         Created with its folder if it does not exist.
+    start : LogPosition
+        Lines before it were checked earlier and are not checked again.
+    clock : Clock, optional
+        Stamps every entry twice, by UTC and by time that never steps; the machine's own if not
+        given.
 
     Raises
     ------
@@ -133,13 +79,18 @@ class AppendLog:
         Another process has the log open for writing.
     LogDamaged
         An entry before the last does not fit its checksum.
+    LogNotWritten
+        A torn last line could not be set aside.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, start: LogPosition = START, *, clock: Clock | None = None
+    ) -> None:
+        self._clock = clock or SystemClock()
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # No buffer: what a full disk refused must not follow later, out of turn.
-        self._file: RawIOBase = self.path.open("ab", buffering=0)
+        # Unbuffered: what failed to be written must not come after all with the next entry.
+        self._file = self.path.open("ab", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -148,26 +99,45 @@ class AppendLog:
                 f"{self.path} is written by another process; end that one first"
             ) from error
         self._guard = threading.Lock()
+        self._refusal = ""
         try:
-            reader = LogReader(self.path)
-            reader.poll()
-            self._size, self._crc, self._number = reader.position
-            self._whole = True
-            self._set_torn_line_aside(self._size)
+            reader = LogReader(self.path, start)
+            reader.skip()
+            self._before, self._at = reader.before, reader.position
+            self._set_torn_line_aside()
         except BaseException:
             self._file.close()
             raise
 
-    def _set_torn_line_aside(self, good: int) -> None:
+    @property
+    def position(self) -> LogPosition:
+        """Behind the last entry."""
+        return self._at
+
+    @property
+    def before(self) -> LogPosition:
+        """Before the last entry; the same as `position` where none was read or written."""
+        return self._before
+
+    def _set_torn_line_aside(self) -> None:
+        good = self._at.offset
         size = self.path.stat().st_size
         if size == good:
             return
         with self.path.open("rb") as file:
             file.seek(good)
             torn = file.read()
-        with self.path.with_suffix(self.path.suffix + ".torn").open("ab") as aside:
-            aside.write(torn + b"\n")
-        os.ftruncate(self._file.fileno(), good)
+        try:
+            with self.path.with_suffix(self.path.suffix + ".torn").open("ab") as aside:
+                aside.write(torn + b"\n")
+                aside.flush()
+                os.fsync(aside.fileno())
+            os.ftruncate(self._file.fileno(), good)
+        except OSError as error:
+            raise LogNotWritten(
+                f"{self.path}: its last line is torn and cannot be set aside ({error}); nothing "
+                "was changed; make room on the disk and start again"
+            ) from error
         self._write("torn", {"bytes": size - good, "set_aside": True}, None)
 
     def append(self, kind: str, data: Any, *, utc_s: float | None = None) -> int:
@@ -189,50 +159,65 @@ class AppendLog:
 
         Raises
         ------
-        OSError
-            The disk did not take it; the log is as it was before, and the same entry may be
-            given again.
+        LogNotWritten
+            The disk is full or failing. Nothing of the entry is left in the log, and the next
+            one may be tried; where what is left cannot be cut off, all are refused until it can.
         """
         with self._guard:
             return self._write(kind, data, utc_s)
 
     def _write(self, kind: str, data: Any, utc_s: float | None) -> int:
+        if self._refusal:
+            # It may go by now, after room was made say.
+            self._take_back()
         record = {
-            "n": self._number,
-            "t": time.time() if utc_s is None else utc_s,
+            "n": self._at.number,
+            "t": self._clock.utc_s() if utc_s is None else utc_s,
+            "m": round(self._clock.now_s(), 6),
             "kind": kind,
             "data": data,
         }
         body = json.dumps(record, separators=(",", ":"), default=_plain).encode()
-        crc = zlib.crc32(body, self._crc)
+        crc = zlib.crc32(body, self._at.crc)
         line = b"%08x %s\n" % (crc, body)
-        if not self._whole:
-            self._cut()
-        self._whole = False
+        before = self._at
         try:
             self._put(line)
+            after = LogPosition(before.offset + len(line), crc, before.number + 1)
+            self._before, self._at = before, after
+        except OSError as error:
+            self._take_back()
+            raise LogNotWritten(
+                f"{self.path}: entry {self._at.number} could not be written ({error}); the log is "
+                "whole without it; make room on the disk, or see what fails there, before "
+                "anything is started again"
+            ) from error
         except BaseException:
-            # Where even this fails, the next write tries again before anything else.
-            with contextlib.suppress(OSError):
-                self._cut()
+            # A signal, say: what is not booked must not stay in the file.
+            self._take_back()
             raise
-        self._whole = True
-        self._size += len(line)
-        self._crc = crc
-        number, self._number = self._number, self._number + 1
-        return number
+        return before.number
 
     def _put(self, line: bytes) -> None:
-        """Write all of a line, which a nearly full disk takes in parts, and sync it."""
         rest = memoryview(line)
         while rest:
-            rest = rest[self._file.write(rest) or 0 :]
+            rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
 
-    def _cut(self) -> None:
-        """Take away what was written of a line that failed."""
-        os.ftruncate(self._file.fileno(), self._size)
-        self._whole = True
+    def _take_back(self) -> None:
+        """Cut off what a failed write has left; refuse to go on where that fails, too."""
+        # Holds until the opposite is proven, also where a signal interrupts what follows.
+        self._refusal = (
+            f"{self.path}: an entry could not be written, and what it left behind could not be "
+            "taken back; nothing more is written, so that the log stays whole; end this process, "
+            "make room on the disk, or see what fails there, and start it again"
+        )
+        try:
+            os.ftruncate(self._file.fileno(), self._at.offset)
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise LogNotWritten(f"{self._refusal} ({error})") from error
+        self._refusal = ""
 
     def close(self) -> None:
         """Let another process write."""
@@ -243,28 +228,3 @@ class AppendLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def read_log(path: Path) -> list[Entry]:
-    """All whole entries of a log; a torn last line is left out."""
-    return LogReader(path).poll()
-
-
-def tail(path: Path, stopped: Callable[[], bool]) -> Iterator[Entry]:
-    """Entries from the first on, then new ones as they come, until ``stopped()``.
-
-    Parameters
-    ----------
-    path : Path
-        The log; it may not exist yet.
-    stopped : callable
-        Asked whenever there is nothing new; True ends the iteration.
-    """
-    reader = LogReader(path)
-    while True:
-        entries = reader.poll()
-        yield from entries
-        if not entries:
-            if stopped():
-                return
-            time.sleep(_WAIT_S)

@@ -15,11 +15,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.frame_layout import FRAMES, STAMPS, UNIQUE_IDS
 from voltomo.model.sentence import SentenceError
-
-FRAMES = "/entry/data/data"
-UNIQUE_IDS = "/entry/instrument/NDAttributes/NDArrayUniqueId"
-STAMPS = "/entry/instrument/NDAttributes/NDArrayTimeStamp"
 
 
 class FrameFileUnreadable(SentenceError):
@@ -134,6 +131,10 @@ class FrameFile:
 
     def raw_chunk(self, number: int) -> bytes:
         """One frame's bytes as they lie in the file; OSError or ValueError where there is none."""
+        place = self._frames.id.get_chunk_info_by_coord((number, 0, 0))
+        # HDF5 gives zeros for what lies beyond the end of a file that was cut.
+        if place.byte_offset is None or place.byte_offset + place.size > self.path.stat().st_size:
+            raise ValueError(f"{self.path} lacks frame {number}")
         _, data = self._frames.id.read_direct_chunk((number, 0, 0))
         return cast("bytes", data)
 
@@ -151,51 +152,3 @@ class FrameFile:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def salvage(path: Path, clean: Path) -> int:
-    """Copy what is readable of a file, whose writer was killed, to a clean one.
-
-    Frames are taken from the first on up to the first that is not whole.
-
-    Parameters
-    ----------
-    path : Path
-        The file that was left behind; it is not changed.
-    clean : Path
-        The new file, replaced in one step.
-
-    Returns
-    -------
-    int
-        Frames that were copied.
-
-    Raises
-    ------
-    FrameFileUnreadable
-        Nothing can be had from the file.
-    """
-    part = clean.with_name(clean.name + ".part")
-    with FrameFile(path) as source:
-        count, rows, columns = source.shape
-        unique_id, time_s = source.unique_id, source.time_s
-        with h5py.File(part, "w", libver="latest") as target:
-            frames = target.create_dataset(
-                FRAMES, (count, rows, columns), np.uint16, chunks=(1, rows, columns),
-                maxshape=(None, rows, columns),
-            )  # fmt: skip
-            whole = 0
-            for number in range(count):
-                try:
-                    data = source.raw_chunk(number)
-                except (OSError, ValueError, RuntimeError):
-                    break
-                if len(data) != rows * columns * 2:
-                    break
-                frames.id.write_direct_chunk((number, 0, 0), data)
-                whole += 1
-            frames.resize(whole, 0)
-            target.create_dataset(UNIQUE_IDS, data=unique_id[:whole])
-            target.create_dataset(STAMPS, data=time_s[:whole])
-    part.replace(clean)
-    return whole

@@ -7,9 +7,12 @@ import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
+from voltomo.model.pv_names import PvNames
+from voltomo.runtime.addresses import Addresses, Facility
 from voltomo.runtime.ports import PortBlock
-from voltomo.runtime.run_folder import RUN_FOLDER_VARIABLE, Addresses, RunFolder
+from voltomo.runtime.run_folder import RUN_FOLDER_VARIABLE, RunFolder
 from voltomo.runtime.service import PARENT_VARIABLE, ServiceSpec
 
 START_OF_LOG = "--- started"
@@ -24,15 +27,22 @@ def give_addresses(
     channel_access: Sequence[str],
     pv_access: Sequence[str],
     prefix: str = "VT:",
+    *,
+    facility: Facility | None = None,
+    pvs: PvNames | None = None,
 ) -> Addresses:
-    """Ports of a locked block, given to services in order."""
+    """Ports of a locked block, given to the services of a new run in order."""
     offsets = iter(range(_PAGE_OFFSET))
     return Addresses(
+        run=uuid4().hex,
         prefix=prefix,
+        first_port=ports.first,
         channel_access={name: ports.port(next(offsets)) for name in channel_access},
         pv_access={name: ports.port(next(offsets)) for name in pv_access},
         page=ports.port(_PAGE_OFFSET),
         ca_repeater=ports.port(_REPEATER_OFFSET),
+        facility=facility,
+        pvs=pvs,
     )
 
 
@@ -55,7 +65,7 @@ def launch(spec: ServiceSpec, folder: RunFolder, addresses: Addresses) -> subpro
     """Start a service as a process of its own group; its output goes to the run folder.
 
     The process inherits no EPICS settings of the caller: it can reach and be reached by the
-    services of this run alone.
+    services of this run alone, and reach what the addresses name of a facility.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("EPICS_")}
     environment |= addresses.server_environment(spec.name)

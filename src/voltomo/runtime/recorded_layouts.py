@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.model.sentence import SentenceError
+from voltomo.runtime.recorded_stack import Stack
 
 Numbers = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -37,15 +38,15 @@ class RecordingUnreadable(SentenceError):
 
 @dataclass(frozen=True)
 class Recording:
-    """A recorded scan as it lies in its file, before checks and scaling."""
+    """A recorded scan as it lies in its open file, before checks and scaling."""
 
     kind: Literal["NXtomo", "DataExchange"]
     title: str
     sample: str
     angles_deg: Floats
-    projections: Numbers
-    flats: Numbers
-    darks: Numbers
+    projections: Stack
+    flats: Stack
+    darks: Stack
     exposure_s: float | None
     pixel_um: float | None
     energy_keV: float | None
@@ -149,9 +150,9 @@ def _nxtomo(entry: h5py.Group) -> Recording:
         title=_text(entry, "title"),
         sample=_text(entry, "sample/name"),
         angles_deg=angles[key == PROJECTION],
-        projections=_chosen(data, key == PROJECTION),
-        flats=_chosen(data, key == FLAT),
-        darks=_chosen(data, key == DARK),
+        projections=Stack.of(data, np.flatnonzero(key == PROJECTION)),
+        flats=Stack.of(data, np.flatnonzero(key == FLAT)),
+        darks=Stack.of(data, np.flatnonzero(key == DARK)),
         exposure_s=_number(detector, "count_time", _TO_SECONDS),
         pixel_um=_number(detector, "x_pixel_size", _TO_UM),
         energy_keV=_number(entry, "instrument/beam/incident_energy", _TO_KEV)
@@ -160,34 +161,34 @@ def _nxtomo(entry: h5py.Group) -> Recording:
     )
 
 
-def _chosen(data: Any, keep: NDArray[np.bool_]) -> Numbers:
-    places = np.flatnonzero(keep)
-    if not places.size:
-        return np.empty((0, *data.shape[1:]), data.dtype)
-    first, last = int(places[0]), int(places[-1]) + 1
-    return np.asarray(data[first:last])[keep[first:last]]
-
-
-def _needed(group: h5py.Group, name: str, meaning: str) -> Numbers:
+def _needed(group: h5py.Group, name: str, meaning: str) -> Stack:
     if name not in group:
         raise RecordingUnreadable(f"expected {meaning} in '{group.name}/{name}'; saw no such data")
-    values = np.asarray(_values(group, name))
-    if values.ndim != 3:
+    data: Any = group[name]
+    if data.ndim != 3:
         raise RecordingUnreadable(
-            f"expected {meaning} as a stack of images; saw {values.ndim} dimensions in "
+            f"expected {meaning} as a stack of images; saw {data.ndim} dimensions in "
             f"'{group.name}/{name}'"
         )
-    return values
+    return Stack.of(data)
 
 
-def _stacks(group: h5py.Group, name: str, projections: Numbers) -> Numbers:
+def _stacks(group: h5py.Group, name: str, projections: Stack) -> Stack:
     """All stacks whose names begin so: some files keep those before and after apart."""
-    found = [
-        np.asarray(_values(group, each)).reshape(-1, *projections.shape[1:])
-        for each in sorted(group)
-        if each.startswith(name)
-    ]
-    return np.concatenate([projections[:0], *found])
+    rows, columns = projections.rows, projections.columns
+    found: list[Stack] = []
+    for each in sorted(group):
+        if each.startswith(name):
+            data: Any = group[each]
+            if data.shape[-2:] != (rows, columns) or data.ndim not in (2, 3):
+                raise RecordingUnreadable(
+                    f"expected images of {rows} × {columns} pixels, as the projections, in "
+                    f"'{group.name}/{each}'; saw data of shape {data.shape}"
+                )
+            # A single image is small: it is read here.
+            found.append(Stack.of(data if data.ndim == 3 else np.asarray(data[()])[None]))
+    dtype = np.result_type(projections.dtype, *(stack.dtype for stack in found))
+    return Stack([part for stack in found for part in stack.parts], rows, columns, dtype)
 
 
 def _angles(group: h5py.Group, name: str) -> Floats:

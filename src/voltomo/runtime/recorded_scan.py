@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from voltomo.runtime.recorded_layouts import (
     Floats,
@@ -19,6 +22,7 @@ from voltomo.runtime.recorded_layouts import (
     RecordingUnreadable,
     read_layout,
 )
+from voltomo.runtime.recorded_stack import Stack
 
 Counts = NDArray[np.uint16]
 
@@ -94,8 +98,87 @@ class RecordedScan:
     axis_column: float | None
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, scale: float | None = None) -> Self:
         """Read a recorded scan and check it.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        scale : float, optional
+            What `RecordedHead` found, so that the images are read once instead of twice.
+
+        Raises
+        ------
+        RecordingUnreadable
+            As `RecordedHead.read`.
+        """
+        with _opened(path) as recording:
+            scale = _scale(recording) if scale is None else scale
+            return cls(
+                path=Path(path),
+                kind=recording.kind,
+                title=recording.title,
+                sample=recording.sample,
+                angles_deg=recording.angles_deg,
+                projections=_counts(recording.projections, scale),
+                flats=_counts(recording.flats, scale),
+                darks=_counts(recording.darks, scale),
+                scale=scale,
+                exposure_s=recording.exposure_s,
+                pixel_um=recording.pixel_um,
+                energy_keV=recording.energy_keV,
+                axis_column=recording.axis_column,
+            )
+
+    @property
+    def assumed(self) -> list[str]:
+        """What a replay has to assume, because the file does not say: pixel size, energy."""
+        return _assumed(self.pixel_um, self.energy_keV)
+
+    def grid(self) -> Grid:
+        """The equidistant angles that the projections lie on, holes included."""
+        return even_grid(self.angles_deg)
+
+
+@dataclass(frozen=True)
+class RecordedHead:
+    """What a file says of its scan, without the images.
+
+    Attributes
+    ----------
+    path, title, sample, angles_deg, scale, exposure_s, pixel_um, energy_keV, axis_column
+        As in `RecordedScan`.
+    rows, columns : int
+        Size of an image.
+    flats, darks : int
+        How many there are.
+    """
+
+    path: Path
+    title: str
+    sample: str
+    angles_deg: Floats
+    rows: int
+    columns: int
+    flats: int
+    darks: int
+    scale: float
+    exposure_s: float | None
+    pixel_um: float | None
+    energy_keV: float | None
+    axis_column: float | None
+
+    @classmethod
+    def read(cls, path: Path, scale: float | None = None) -> Self:
+        """Read what a file says and check it, whole numbers without looking at the images.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        scale : float, optional
+            What an earlier call found: no image is looked at.
 
         Raises
         ------
@@ -103,51 +186,69 @@ class RecordedScan:
             One sentence: the file cannot be read, is neither NXtomo nor DataExchange, lacks
             angles, flats or darks, holds values that are no numbers, or its angles are uneven.
         """
-        path = Path(path)
-        try:
-            with h5py.File(path, "r") as file:
-                recording = read_layout(file)
-        except FileNotFoundError as error:
-            raise RecordingUnreadable(f"there is no file {path}") from error
-        except (OSError, KeyError, ValueError) as error:
-            raise RecordingUnreadable(
-                f"{path} cannot be read as an HDF5 file with a scan: {error}"
-            ) from error
-        except RecordingUnreadable as error:
-            raise RecordingUnreadable(f"{path}: {error}") from error
-        try:
-            _check(recording)
-            even_grid(recording.angles_deg)
-        except RecordingUnreadable as error:
-            raise RecordingUnreadable(f"{path}: {error}") from error
-        stacks = (recording.projections, recording.flats, recording.darks)
-        scale = _scale(stacks)
-        projections, flats, darks = (_counts(stack, scale) for stack in stacks)
-        return cls(
-            path=path,
-            kind=recording.kind,
-            title=recording.title,
-            sample=recording.sample,
-            angles_deg=recording.angles_deg,
-            projections=projections,
-            flats=flats,
-            darks=darks,
-            scale=scale,
-            exposure_s=recording.exposure_s,
-            pixel_um=recording.pixel_um,
-            energy_keV=recording.energy_keV,
-            axis_column=recording.axis_column,
-        )
+        with _opened(path) as recording:
+            return cls(
+                path=Path(path),
+                title=recording.title,
+                sample=recording.sample,
+                angles_deg=recording.angles_deg,
+                rows=recording.projections.rows,
+                columns=recording.projections.columns,
+                flats=len(recording.flats),
+                darks=len(recording.darks),
+                scale=_scale(recording) if scale is None else scale,
+                exposure_s=recording.exposure_s,
+                pixel_um=recording.pixel_um,
+                energy_keV=recording.energy_keV,
+                axis_column=recording.axis_column,
+            )
 
     @property
     def assumed(self) -> list[str]:
         """What a replay has to assume, because the file does not say: pixel size, energy."""
-        said = {"pixel size": self.pixel_um, "energy": self.energy_keV}
-        return [name for name, value in said.items() if value is None]
+        return _assumed(self.pixel_um, self.energy_keV)
 
     def grid(self) -> Grid:
         """The equidistant angles that the projections lie on, holes included."""
         return even_grid(self.angles_deg)
+
+    def views(self, numbers: ArrayLike) -> tuple[Counts, Counts, Counts]:
+        """Some projections, all flats and all darks, in counts.
+
+        Returns
+        -------
+        projections, flats, darks : array, shape (n, rows, columns), uint16
+        """
+        with _opened(self.path) as recording:
+            return (
+                _as_counts(recording.projections.images(numbers), self.scale),
+                _counts(recording.flats, self.scale),
+                _counts(recording.darks, self.scale),
+            )
+
+
+def _assumed(pixel_um: float | None, energy_keV: float | None) -> list[str]:
+    said = {"pixel size": pixel_um, "energy": energy_keV}
+    return [name for name, value in said.items() if value is None]
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[Recording]:
+    """A recording whose numbers, angles and kinds of frames are right; images unread."""
+    try:
+        with h5py.File(path, "r") as file:
+            recording = read_layout(file)
+            _check(recording)
+            even_grid(recording.angles_deg)
+            yield recording
+    except FileNotFoundError as error:
+        raise RecordingUnreadable(f"there is no file {path}") from error
+    except (OSError, KeyError, ValueError) as error:
+        raise RecordingUnreadable(
+            f"{path} cannot be read as an HDF5 file with a scan: {error}"
+        ) from error
+    except RecordingUnreadable as error:
+        raise RecordingUnreadable(f"{path}: {error}") from error
 
 
 def even_grid(angles_deg: Floats) -> Grid:
@@ -218,35 +319,58 @@ def _check(recording: Recording) -> None:
             f"expected at least {FEWEST_FLATS} flats and 1 dark; saw {recording.flats.shape[0]} "
             f"and {recording.darks.shape[0]}; projections alone cannot be normalised"
         )
-    stacks = {"projections": projections, "flats": recording.flats, "darks": recording.darks}
-    for name, stack in stacks.items():
+    for name, stack in _named(recording):
         if not np.issubdtype(stack.dtype, np.number):
             raise RecordingUnreadable(f"expected numbers in the {name}; saw {stack.dtype}")
-        bad = int(np.count_nonzero(~np.isfinite(stack)))
+
+
+def _named(recording: Recording) -> tuple[tuple[str, Stack], ...]:
+    return (
+        ("projections", recording.projections),
+        ("flats", recording.flats),
+        ("darks", recording.darks),
+    )
+
+
+def _scale(recording: Recording) -> float:
+    """Counts per recorded unit: 1 for whole numbers that fit, else the peak goes to full scale."""
+    if all(stack.dtype.str[1:] in ("u1", "u2") for _, stack in _named(recording)):
+        if not any(block.any() for _, stack in _named(recording) for block in stack.blocks()):
+            raise _no_light()
+        return 1.0
+    peak, whole = 0.0, True
+    for name, stack in _named(recording):
+        bad = 0
+        for block in stack.blocks():
+            bad += int(np.count_nonzero(~np.isfinite(block)))
+            peak = max(peak, float(block.max(initial=0)))
+            whole = whole and bool(np.all(block == np.round(block)))
         if bad:
             raise RecordingUnreadable(
-                f"expected finite values in the {name}; {bad} of {stack.size} pixels are not"
+                f"expected finite values in the {name}; {bad} of {math.prod(stack.shape)} pixels "
+                "are not"
             )
-
-
-def _scale(stacks: tuple[Numbers, ...]) -> float:
-    """Counts per recorded unit: 1 for whole numbers that fit, else the peak goes to full scale."""
-    peak = max(float(stack.max(initial=0)) for stack in stacks)
-    whole = all(_is_whole(stack) for stack in stacks)
     if peak <= 0:
-        raise RecordingUnreadable("expected light in the frames; no pixel is above zero")
+        raise _no_light()
     return 1.0 if whole and peak <= np.iinfo(np.uint16).max else FULL_SCALE / peak
 
 
-def _is_whole(stack: Numbers) -> bool:
-    if np.issubdtype(stack.dtype, np.integer):
-        return True
-    return bool(np.all(stack == np.round(stack)))
+def _no_light() -> RecordingUnreadable:
+    return RecordingUnreadable("expected light in the frames; no pixel is above zero")
 
 
-def _counts(stack: Any, scale: float) -> Counts:
+def _counts(stack: Stack, scale: float) -> Counts:
+    counts = np.empty(stack.shape, np.uint16)
+    done = 0
+    for block in stack.blocks():
+        counts[done : done + len(block)] = _as_counts(block, scale)
+        done += len(block)
+    return counts
+
+
+def _as_counts(images: Numbers, scale: float) -> Counts:
     """Whole counts; what lies below zero (offsets of a dark) becomes zero."""
-    if stack.dtype == np.uint16 and scale == 1.0:
-        return stack
-    scaled = np.rint(np.asarray(stack, dtype=np.float64) * scale)
+    if images.dtype == np.uint16 and scale == 1.0:
+        return images
+    scaled = np.rint(images.astype(np.float64) * scale)
     return np.clip(scaled, 0, np.iinfo(np.uint16).max).astype(np.uint16)

@@ -4,69 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from voltomo.runtime.addresses import Addresses
+
+__all__ = ["RUN_FOLDER_VARIABLE", "Addresses", "RunFolder", "write_json"]
 
 RUN_FOLDER_VARIABLE = "VOLTOMO_RUN_FOLDER"
-
-
-class Addresses(BaseModel):
-    """Where the services of a run listen; written by the supervisor, read by everyone.
-
-    All on 127.0.0.1. ``channel_access`` and ``pv_access`` give a TCP port for each service's
-    name; ``page`` is the page's HTTP port. ``ca_servers`` and ``pva_servers`` are where the
-    devices of a beamline answer that voltomo does not serve itself ("host" or "host:port").
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    prefix: str = "VT:"
-    channel_access: dict[str, int] = {}
-    pv_access: dict[str, int] = {}
-    page: int | None = None
-    ca_repeater: int = 5065
-    ca_servers: tuple[str, ...] = ()
-    pva_servers: tuple[str, ...] = ()
-
-    def client_environment(self) -> dict[str, str]:
-        """Environment of a process that talks to these servers and to nothing else."""
-        ca = " ".join(f"127.0.0.1:{port}" for port in sorted(set(self.channel_access.values())))
-        pva = " ".join(f"127.0.0.1:{port}" for port in sorted(set(self.pv_access.values())))
-        return {
-            "EPICS_CA_AUTO_ADDR_LIST": "NO",
-            "EPICS_CA_ADDR_LIST": " ".join((ca, *self.ca_servers)).strip(),
-            "EPICS_CA_REPEATER_PORT": str(self.ca_repeater),
-            "EPICS_CA_MAX_ARRAY_BYTES": "16000000",
-            "EPICS_PVA_AUTO_ADDR_LIST": "NO",
-            # With the port of each: a stranger on the usual port must not be asked.
-            "EPICS_PVA_ADDR_LIST": " ".join((pva, *self.pva_servers)).strip(),
-            "EPICS_PVA_NAME_SERVERS": pva,
-        }
-
-    def server_environment(self, service: str) -> dict[str, str]:
-        """Environment of a service: its own server ports on loopback, and the clients' part."""
-        environment = self.client_environment()
-        environment |= {
-            "EPICS_CAS_INTF_ADDR_LIST": "127.0.0.1",
-            "EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1",
-            "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO",
-            "EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1",
-            "EPICS_PVAS_BEACON_ADDR_LIST": "127.0.0.1",
-            "EPICS_PVAS_AUTO_BEACON_ADDR_LIST": "NO",
-        }
-        if service in self.channel_access:
-            port = str(self.channel_access[service])
-            environment |= {"EPICS_CAS_SERVER_PORT": port, "EPICS_CA_SERVER_PORT": port}
-        if service in self.pv_access:
-            port = str(self.pv_access[service])
-            environment |= {
-                "EPICS_PVAS_SERVER_PORT": port,
-                "EPICS_PVAS_BROADCAST_PORT": port,
-            }
-        return environment
+_ADDRESSES = "addresses.json"
 
 
 @dataclass(frozen=True)
@@ -85,6 +33,14 @@ class RunFolder:
         for folder in (self.root, self.frames, self.services, self.exports):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
+
+    def clear(self) -> None:
+        """Remove all that earlier runs left, but for locks; whoever calls must hold them."""
+        for path in self.root.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.suffix != ".lock":
+                path.unlink()
 
     @property
     def frames(self) -> Path:
@@ -118,8 +74,12 @@ class RunFolder:
 
     @property
     def exposure_log(self) -> Path:
-        """Every lease and every opening of the beam: written by the guard alone."""
-        return self.root / "exposure.log"
+        """Every lease and every opening of the beam: written by the guard alone.
+
+        It may lie with the beamline; the run folder then has a link to it.
+        """
+        path = self.root / "exposure.log"
+        return path.readlink() if path.is_symlink() else path
 
     @property
     def beamline_lock(self) -> Path:
@@ -143,7 +103,11 @@ class RunFolder:
 
     def write_addresses(self, addresses: Addresses) -> None:
         """Publish where the services listen."""
-        write_json(self.root / "addresses.json", addresses.model_dump())
+        write_json(self.root / _ADDRESSES, addresses.model_dump(mode="json"))
+
+    def remove_addresses(self) -> None:
+        """Nothing listens there any more; somebody else may, before long."""
+        (self.root / _ADDRESSES).unlink(missing_ok=True)
 
     def addresses(self) -> Addresses:
         """Where the services listen.
@@ -151,14 +115,15 @@ class RunFolder:
         Raises
         ------
         FileNotFoundError
-            Nothing was started here.
+            Nothing runs here.
         """
-        path = self.root / "addresses.json"
-        if not path.exists():
+        try:
+            text = (self.root / _ADDRESSES).read_text()
+        except FileNotFoundError:
             raise FileNotFoundError(
-                f"no services have been started in {self.root}; start them with 'voltomo up'"
-            )
-        return Addresses.model_validate_json(path.read_text())
+                f"no services run in {self.root}; start them with 'voltomo up'"
+            ) from None
+        return Addresses.model_validate_json(text)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -21,8 +21,8 @@ Domain = Literal["hardware", "guard", "analysis", "page", "records"]
 class Service(Protocol):
     """What the supervisor knows of a process that it keeps alive.
 
-    IOCs, guard, worker, filler and page alike. ``ready`` may be asked at any moment and must
-    answer within a second; ``stop`` asks the process to end and returns at once.
+    IOCs, guard, worker and page alike; `voltomo.cli.kept_service.KeptService` is one. ``ready``
+    may be asked at any moment and answers within a second.
     """
 
     @property
@@ -35,12 +35,17 @@ class Service(Protocol):
         """What fails with it: services of one domain stand on the same hardware."""
         ...
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """TCP ports on which it listens, its own for as long as the run lasts."""
+        ...
+
     def ready(self) -> bool:
-        """Whether it serves."""
+        """Whether it runs and serves."""
         ...
 
     def stop(self) -> None:
-        """Ask it to end."""
+        """End it, by force where it does not end by itself within seconds; it stays down."""
         ...
 
 

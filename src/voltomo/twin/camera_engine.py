@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +19,11 @@ from voltomo.twin.world import FATE_DELIVERED, FATE_LOST, FATE_MISSED, World
 
 _log = logging.getLogger(__name__)
 
-_POLL_S = 0.001
+_IDLE_S = 0.02
+"""Edges that nobody wants are looked at this often; also the camera's heartbeat in the ring."""
+_WATCH_S = 0.004
+"""An edge is seen within this, or within half an exposure."""
+_SHORTEST_S = 0.0005
 _BACKLOG_S = 20.0
 # The trigger box publishes an edge a little after it happened.
 _EDGE_DELAY_S = 0.03
@@ -40,7 +43,7 @@ class Acquisition:
 
 
 @dataclass(frozen=True)
-class Delivered:
+class CameraFrame:
     """A frame as it leaves the camera; ``time_s`` is the camera's stamp."""
 
     image: NDArray[np.uint16]
@@ -91,7 +94,7 @@ class CameraEngine:
         world: World,
         source: FrameSource,
         ring: FrameRing,
-        publish: Callable[[Delivered], None],
+        publish: Callable[[CameraFrame], None],
     ) -> None:
         self._world = world
         self._source = source
@@ -108,6 +111,7 @@ class CameraEngine:
         self._free_s = -math.inf
         self._guard = threading.Lock()
         self._ending = threading.Event()
+        self._wake = threading.Event()
         self.callbacks = True
         self.state = CameraState()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
@@ -116,9 +120,15 @@ class CameraEngine:
         """Begin to watch the edges."""
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs; one that an error has ended does nothing more."""
+        return self._thread.is_alive()
+
     def end(self) -> None:
         """Stop the thread."""
         self._ending.set()
+        self._wake.set()
         self._thread.join(timeout=1.5)
 
     def acquire(self, acquisition: Acquisition) -> None:
@@ -128,6 +138,7 @@ class CameraEngine:
             self._began_s = self._next_internal_s = self._world.now_s()
             self._queued = 0
             self.state = replace(self.state, acquiring=True, images=0)
+        self._wake.set()
 
     def change(self, exposure_s: float, period_s: float) -> None:
         """Expose so from the next trigger on."""
@@ -155,11 +166,25 @@ class CameraEngine:
                 due = bool(self._pending) and self._pending[0].end_s <= now_s
                 item = self._pending.popleft() if due else None
                 self._say_complete(item, now_s)
+                rest_s = self._rest_s(now_s)
             if item is not None:
                 self._take(item)
             else:
                 self._end_if_done()
-                time.sleep(_POLL_S)
+                self._wake.wait(rest_s)
+                self._wake.clear()
+
+    def _rest_s(self, now_s: float) -> float:
+        """How long nothing is due: the end of an exposure, or the look for the next edge."""
+        if not self.state.acquiring and not self._pending:
+            return _IDLE_S
+        if self._asked.external:
+            rest_s = min(_WATCH_S, self._asked.exposure_s / 2)
+        else:
+            rest_s = min(_IDLE_S, self._next_internal_s - now_s)
+        if self._pending:
+            rest_s = min(rest_s, self._pending[0].end_s - now_s)
+        return max(rest_s, _SHORTEST_S)
 
     def _say_complete(self, item: _Pending | None, now_s: float) -> None:
         if item is not None:
@@ -234,7 +259,7 @@ class CameraEngine:
             image = self._render(exposure)
         if image is None:
             fate, unique_id = FATE_MISSED, -1
-            self.state = replace(self.state, missed=self.state.missed + 1)
+            self._count(missed=1)
         else:
             unique_id = self._number()
             lost = external and world.has_fault("lose_after_numbering", item.index)
@@ -245,16 +270,31 @@ class CameraEngine:
             if not lost:
                 twice = external and world.has_fault("duplicate_frame", item.index)
                 for _ in range(2 if twice else 1):
-                    self._deliver(Delivered(image, unique_id, stamp_s), item.start_s)
-            self.state = replace(
-                self.state,
-                frames=self.state.frames + 1,
-                images=self.state.images + 1,
-                unique_id=unique_id,
-                time_s=stamp_s,
-            )
+                    self._deliver(CameraFrame(image, unique_id, stamp_s), item.start_s)
+            self._count(frames=1, images=1, unique_id=unique_id, time_s=stamp_s)
         if external:
             world.frames.append(unique_id=unique_id, fate=fate, **row)
+
+    def _count(
+        self,
+        *,
+        frames: int = 0,
+        images: int = 0,
+        missed: int = 0,
+        unique_id: int | None = None,
+        time_s: float | None = None,
+    ) -> None:
+        """Add to the counters; whether it acquires is decided elsewhere and must not be undone."""
+        with self._guard:
+            state = self.state
+            self.state = replace(
+                state,
+                frames=state.frames + frames,
+                images=state.images + images,
+                missed=state.missed + missed,
+                unique_id=state.unique_id if unique_id is None else unique_id,
+                time_s=state.time_s if time_s is None else time_s,
+            )
 
     def _render(self, exposure: Any) -> NDArray[np.uint16] | None:
         late_s = self._world.now_s() - exposure.end_s
@@ -282,7 +322,7 @@ class CameraEngine:
         self._next_id = number + 1
         return number
 
-    def _deliver(self, frame: Delivered, start_s: float) -> None:
+    def _deliver(self, frame: CameraFrame, start_s: float) -> None:
         if not self.callbacks:
             return
         kept = self._ring.put(

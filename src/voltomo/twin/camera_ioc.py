@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from voltomo.runtime.recorded_scan import RecordedScan
 from voltomo.twin.area_detector import AreaDetector
-from voltomo.twin.camera_engine import Acquisition, CameraEngine, Delivered
-from voltomo.twin.frame_publisher import QUEUE_SIZE, FramePublisher
+from voltomo.twin.camera_engine import Acquisition, CameraEngine, CameraFrame, CameraState
+from voltomo.twin.frame_publisher import QUEUE_SIZE, FramePublisher, PublisherCounts
 from voltomo.twin.frame_ring import FrameRing
 from voltomo.twin.frame_source import FrameSource
 from voltomo.twin.image_formation import PhantomCamera
-from voltomo.twin.ioc import Scene
+from voltomo.twin.ioc import Scene, demand_alive
 from voltomo.twin.ioc import main as run_ioc
 from voltomo.twin.prepared_source import PreparedFrames
 from voltomo.twin.replay_source import ReplayFrames
+from voltomo.twin.ring_size import FASTEST_PER_S, free_bytes, ring_slots
 from voltomo.twin.settings import TwinSettings
+
+_log = logging.getLogger(__name__)
 
 _POLL_S = 0.05
 
@@ -38,7 +43,8 @@ def make_source(settings: TwinSettings) -> FrameSource:
     if camera.source == "replay":
         if camera.replay_file is None:
             raise ValueError("a replay needs a recorded scan; name it as replay_file")
-        return ReplayFrames(RecordedScan.read(camera.replay_file), camera.pixel_um)
+        recorded = RecordedScan.read(camera.replay_file, camera.replay_scale)
+        return ReplayFrames(recorded, camera.pixel_um)
     phantom = PhantomCamera(
         camera.model_copy(update={"energy_keV": settings.energy_keV}),
         settings.seed,
@@ -57,16 +63,22 @@ class CameraIoc:
     def __init__(self, scene: Scene) -> None:
         source = make_source(scene.settings)
         rows, columns = source.shape
-        ring = FrameRing.create(
-            scene.folder.frame_ring, rows, columns, scene.settings.camera.ring_slots
-        )
+        wanted = scene.settings.camera
+        slots = ring_slots(2 * rows * columns, wanted.ring_stall_s, wanted.ring_MB, free_bytes())
+        _log.info(
+            "the frame ring holds %d frames, %.1f s at %g/s", slots, slots / FASTEST_PER_S,
+            FASTEST_PER_S,
+        )  # fmt: skip
+        ring = FrameRing.create(scene.folder.frame_ring, rows, columns, slots)
         self._channel = scene.prefix + "Cam:Pva1:Image"
-        first = Delivered(np.zeros(source.shape, np.uint16), 0, 0.0)
+        first = CameraFrame(np.zeros(source.shape, np.uint16), 0, 0.0)
         self._publisher = FramePublisher(self._channel, first)
         self._engine = CameraEngine(scene.world, source, ring, self._publisher.publish)
         self._shape = source.shape
         self._counted_before = {"cam1": 0, "Pva1": 0}
         self._rate = (time.monotonic(), 0, 0.0)
+        self._shown: object = None
+        self._updating = asyncio.Lock()
         self.pvs = AreaDetector(scene.prefix + "Cam:", ("cam1:", "Pva1:"))
         self.pvs.on_put("cam1:Acquire", self._acquire_put, readback_follows=False)
         self.pvs.on_put("cam1:AcquireTime", self._exposure_put)
@@ -150,8 +162,19 @@ class CameraIoc:
         return rate
 
     async def update(self) -> None:
-        """Show the engine's state."""
-        state, counts = self._engine.state, self._publisher.counts
+        """Show the engine's state, where anything has changed."""
+        # Whoever waits for an acquisition must not go on while its end is still being posted.
+        async with self._updating:
+            state, counts = self._engine.state, replace(self._publisher.counts)
+            now = (state, counts, self._publisher.waiting, self._counted_before.copy())
+            # A rate falls to nothing by itself.
+            if now == self._shown and self._rate[2] == 0:
+                self._rate = (time.monotonic(), state.frames, 0.0)
+                return
+            await self._post(state, counts)
+            self._shown = now
+
+    async def _post(self, state: CameraState, counts: PublisherCounts) -> None:
         acquire = "Acquire" if state.acquiring else "Done"
         rate = self._frames_per_second(state.frames)
         await self.pvs.show(
@@ -181,6 +204,7 @@ class CameraIoc:
         try:
             await self._show_fixed()
             while True:
+                demand_alive(camera=self._engine, publisher=self._publisher)
                 await self.update()
                 await asyncio.sleep(_POLL_S)
         finally:

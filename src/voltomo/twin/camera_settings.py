@@ -45,10 +45,15 @@ class CameraSettings(BaseModel):
         Where projections come from.
     replay_file : Path or None
         The recorded scan of a replay.
+    replay_scale : float or None
+        Counts per recorded unit, where they were found before; else the images tell.
     prerendered : bool
         Show frames made at the start, for measurements of speed.
-    ring_slots : int
-        Frames that the ring between camera and writer holds.
+    ring_stall_s : float
+        The ring between camera and writer bridges so long a stall of the writer at 100 frames/s,
+        where memory allows.
+    ring_MB : float
+        Memory that the ring takes at most; never more than a quarter of what is free.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,5 +75,7 @@ class CameraSettings(BaseModel):
     flat_drift_pixels_per_minute: float = 1.0
     source: Literal["phantom", "replay"] = "phantom"
     replay_file: Path | None = None
+    replay_scale: float | None = Field(default=None, gt=0)
     prerendered: bool = False
-    ring_slots: int = Field(default=256, ge=256)
+    ring_stall_s: float = Field(default=5.0, ge=2, le=60)
+    ring_MB: float = Field(default=1024.0, ge=64)

@@ -12,7 +12,7 @@ from p4p.nt import NTNDArray
 from p4p.server import Server
 from p4p.server.thread import SharedPV
 
-from voltomo.twin.camera_engine import ID_SPAN, Delivered
+from voltomo.twin.camera_engine import ID_SPAN, CameraFrame
 
 _log = logging.getLogger(__name__)
 
@@ -34,13 +34,13 @@ class FramePublisher:
     ----------
     channel : str
         Name of the PV.
-    first : Delivered
+    first : CameraFrame
         What the channel shows until the first frame.
     """
 
-    def __init__(self, channel: str, first: Delivered) -> None:
+    def __init__(self, channel: str, first: CameraFrame) -> None:
         self._nt: Any = NTNDArray()
-        self._queue: queue.Queue[Delivered | None] = queue.Queue(QUEUE_SIZE)
+        self._queue: queue.Queue[CameraFrame | None] = queue.Queue(QUEUE_SIZE)
         self.counts = PublisherCounts()
         self.enabled = True
         self._pv: Any = SharedPV(initial=self._wrapped(first))
@@ -49,11 +49,16 @@ class FramePublisher:
         self._thread.start()
 
     @property
+    def alive(self) -> bool:
+        """Whether the thread runs; one that an error has ended does nothing more."""
+        return self._thread.is_alive()
+
+    @property
     def waiting(self) -> int:
         """Frames in the queue."""
         return self._queue.qsize()
 
-    def publish(self, frame: Delivered) -> None:
+    def publish(self, frame: CameraFrame) -> None:
         """Post a frame soon; drop and count it if the queue is full."""
         if not self.enabled:
             return
@@ -71,7 +76,7 @@ class FramePublisher:
         self._thread.join(timeout=0.5)
         self._server.stop()
 
-    def _wrapped(self, frame: Delivered) -> Any:
+    def _wrapped(self, frame: CameraFrame) -> Any:
         value = self._nt.wrap(frame.image, timestamp=frame.time_s)
         # The field is a signed 32 bit number: large ones come out negative.
         value["uniqueId"] = (frame.unique_id + ID_SPAN // 2) % ID_SPAN - ID_SPAN // 2

@@ -99,7 +99,7 @@ def expose(world: World, number: int, start_s: float, end_s: float) -> Exposure:
     middles = (np.arange(parts) * 2 + 1) * (_SAMPLES - 1) // (2 * parts)
     middle = (start_s + end_s) / 2
     at_middle = {
-        name: float(world.channel(name).at(middle)) for name in ("sample_x", "sample_z", "energy")
+        name: world.channel(name).value(middle) for name in ("sample_x", "sample_z", "energy")
     }
     return Exposure(
         number=number,

@@ -28,7 +28,7 @@ _BATCH_S = 0.001
 _LONGEST_BATCH_S = 0.02
 
 
-class Refused(Exception):
+class PutRefused(Exception):
     """A put that the device does not take; the message says why. Nothing was changed."""
 
 
@@ -39,6 +39,61 @@ def on_put(channel: Any, action: Callable[[Any], Awaitable[Any]]) -> None:
         return await action(value)
 
     channel.putter = put
+
+
+class Alarm:
+    """Lets a device's loop sleep until something is due, instead of looking for it all the time.
+
+    For one loop and the handlers of its puts, all in the same thread.
+    """
+
+    def __init__(self) -> None:
+        self._sleeper: asyncio.Future[None] | None = None
+        self._rung = False
+
+    def ring(self) -> None:
+        """Wake the loop, or keep it from its next sleep."""
+        self._rung = True
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep so long at most; at once over if it was rung since the last time."""
+        if not self._rung:
+            loop = asyncio.get_running_loop()
+            self._sleeper = loop.create_future()
+            timer = loop.call_later(max(seconds, 0.0), self.ring)
+            try:
+                await self._sleeper
+            finally:
+                timer.cancel()
+                self._sleeper = None
+        self._rung = False
+
+
+class Worker(Protocol):
+    """A thread that does a device's work."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        ...
+
+
+def demand_alive(**workers: Worker) -> None:
+    """End the process rather than serve PVs behind which nobody works.
+
+    Raises
+    ------
+    RuntimeError
+        A worker was ended by an error; the supervisor starts the process anew.
+    """
+    for name, worker in workers.items():
+        if not worker.alive:
+            raise RuntimeError(
+                f"the thread of the {name} was ended by an error, which stands above; its PVs "
+                "would only seem to live, so the process ends and has to be started again"
+            )
 
 
 class Device(Protocol):
@@ -75,7 +130,7 @@ class _OneLine(logging.Filter):
         if str(record.msg).startswith("Failed to send beacon"):
             return False
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, Refused | CaprotoValueError):
+        if isinstance(error, PutRefused | CaprotoValueError):
             record.msg, record.args = "put refused: %s", (error,)
             record.levelno, record.levelname = logging.WARNING, "WARNING"
             record.exc_info = record.exc_text = None

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
 
-from voltomo.twin.ioc import Scene, main
+from voltomo.twin.ioc import Alarm, Scene, main
 from voltomo.twin.motor import Motor, MotorRange
 from voltomo.twin.stage_axis import StageAxis
 from voltomo.twin.trigger import TriggerHardware
 from voltomo.twin.trigger_records import TriggerRecords
 
 _log = logging.getLogger(__name__)
-_LOOP_S = 0.002
-_POST_S = 0.05
+_POST_S = 0.08
+_BEAT_S = 0.04
+_SHORTEST_S = 0.002
+"""Edges that come faster are taken in groups."""
 
 RANGES: dict[str, tuple[str, MotorRange]] = {
     "Rotation": ("rotation", MotorRange("deg", -720, 1080, 90, 180, 0.3, 1e-4)),
@@ -38,6 +39,10 @@ class Motion:
         rotation = self._motors["Rotation"]
         self._hardware = TriggerHardware(scene.world, rotation.axis)
         rotation.stopping.append(self._hardware.disarm)
+        self._alarm = Alarm()
+        self._hardware.changed.append(self._alarm.ring)
+        for motor in self._motors.values():
+            motor.axis.changed.append(lambda _: self._alarm.ring())
         self._trigger = TriggerRecords(f"{scene.prefix}Trigger:", self._hardware)
 
     @property
@@ -49,7 +54,7 @@ class Motion:
         return channels
 
     async def run(self) -> None:
-        """Beat, let edges happen, post; every 2 ms."""
+        """Beat and let edges happen when they are due; post what has changed at 12.5 Hz."""
         for motor in self._motors.values():
             await motor.start()
         posted_s = 0.0
@@ -66,7 +71,16 @@ class Motion:
                 await self._trigger.update(now_s)
                 for motor in self._motors.values():
                     await motor.update(now_s)
-            await asyncio.sleep(_LOOP_S)
+            await self._alarm.sleep(self._due_s(posted_s + _POST_S) - self._world.now_s())
+
+    def _due_s(self, post_s: float) -> float:
+        """World time of what comes next: a beat, a post, an edge, a gate's edge, a motion's end."""
+        now_s = self._world.now_s()
+        due_s = min(now_s + _BEAT_S, post_s, self._hardware.next_s(now_s))
+        for motor in self._motors.values():
+            if not motor.at_rest.is_set():
+                due_s = min(due_s, motor.axis.end_s)
+        return max(due_s, now_s + _SHORTEST_S)
 
     async def _beat(self, now_s: float) -> None:
         """Beat all channels; after a silence everything has stopped."""

@@ -10,7 +10,7 @@ from typing import Any
 from caproto import AlarmSeverity, AlarmStatus
 from caproto.server import PVGroup, PvpropertyDouble, pvproperty
 
-from voltomo.twin.ioc import Refused, on_put
+from voltomo.twin.ioc import PutRefused, on_put
 from voltomo.twin.stage_axis import StageAxis
 
 _POSITIVE, _DONE, _HIGH_SWITCH, _ENCODER, _PROBLEM, _MOVING, _LOW_SWITCH, _HOMED = (
@@ -146,19 +146,19 @@ class Motor(PVGroup):
         """A new VAL: a target, or with SET the name of where it stands."""
         if str(self._fields.set_use_switch.value) in ("Set", "1"):
             if self.axis.channel.alive and not self.at_rest.is_set():
-                raise Refused(f"{self.prefix} is moving; its position was not redefined")
+                raise PutRefused(f"{self.prefix} is moving; its position was not redefined")
             await self._rename(user)
             return user
         low, high = self._get("user_low_limit"), self._get("user_high_limit")
         if low < high and not low <= user <= high:
             await self._set(limit_violation=1)
-            raise Refused(
+            raise PutRefused(
                 f"{self.prefix} goes from {low:g} to {high:g} {self.limits.units}; "
                 f"{user:g} was asked for; it did not move"
             )
         mode = str(self._fields.stop_pause_move_go.value)
         if mode in ("Stop", "Pause"):
-            raise Refused(f"{self.prefix} is set to {mode} (SPMG); it did not move")
+            raise PutRefused(f"{self.prefix} is set to {mode} (SPMG); it did not move")
         await self._set(limit_violation=0)
         alarm: Any = self.value.alarm
         await alarm.write(status=AlarmStatus.NO_ALARM, severity=AlarmSeverity.NO_ALARM)
@@ -197,7 +197,7 @@ class Motor(PVGroup):
         await alarm.write(status=status, severity=severity)
 
     async def update(self, now_s: float) -> None:
-        """Post the readback while it moves; called at 20 Hz."""
+        """Post the readback while it moves; called at 10 Hz or more."""
         if not self.at_rest.is_set() and now_s < self.axis.end_s:
             await self.readback()
 
@@ -313,12 +313,12 @@ class Motor(PVGroup):
 
     async def _speed(self, value: float) -> float:
         if value <= 0:
-            raise Refused(f"{self.prefix}: a speed must be positive, {value:g} was asked for")
+            raise PutRefused(f"{self.prefix}: a speed must be positive, {value:g} was asked for")
         return min(float(value), self.limits.top_speed)
 
     async def _seconds_to_velocity(self, value: float) -> float:
         if value <= 0:
-            raise Refused(f"{self.prefix}: ACCL must be positive, {value:g} was asked for")
+            raise PutRefused(f"{self.prefix}: ACCL must be positive, {value:g} was asked for")
         return value
 
     async def _user_limit(self, value: float, *, high: bool) -> float:

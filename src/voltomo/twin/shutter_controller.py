@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,12 @@ from voltomo.twin.world import GRACE_S, Segment, World
 
 ShutterState = Literal["Closed", "Opening", "Open", "Closing", "Fault"]
 GateMode = Literal["Lease", "TriggerWindow"]
+
+HEARTBEAT_S = 0.03
+"""A closed shutter that nobody enables is looked after this often."""
+FOLLOW_S = 0.005
+"""A gate that falls unforeseen is seen within this; one that was planned, at once."""
+SHORTEST_S = 0.0005
 
 _PATIENCE_S = 0.02
 """So much longer than its travel may the blade take before it is called stuck."""
@@ -67,7 +74,22 @@ class ShutterController:
 
     def position(self, now_s: float) -> float:
         """Open part."""
-        return float(self._channel.at(now_s))
+        return self._channel.value(now_s)
+
+    def next_look_s(self, now_s: float) -> float:
+        """World time at which `step` is to be called next, unless a put comes before.
+
+        While nothing is allowed to open, the heartbeat alone asks for it.
+        """
+        stale_s = -math.inf if self._enabled_s is None else self._enabled_s + self.stale_s
+        if self.state == "Closed" and not self.manual and stale_s < now_s:
+            return now_s + HEARTBEAT_S
+        due_s = [now_s + FOLLOW_S]
+        if self.state in ("Opening", "Closing"):
+            due_s.append(self._ends_s)
+        if stale_s >= now_s:
+            due_s += [stale_s, self._gate.next_change_s(now_s)]
+        return max(min(due_s), now_s + SHORTEST_S)
 
     def step(self, now_s: float) -> list[Change]:
         """Look at the permissions and drive the blade; the states passed through since."""
@@ -80,7 +102,7 @@ class ShutterController:
         self._beat_s = now_s
         self._arrive(now_s, changes)
         wanted = self.manual or (
-            self.enabled(now_s) and (self.gate_mode == "Lease" or float(self._gate.at(now_s)) > 0.5)
+            self.enabled(now_s) and (self.gate_mode == "Lease" or self._gate.value(now_s) > 0.5)
         )
         if wanted != self._open or (self.state == "Fault" and not self._stuck()):
             self._command(now_s, wanted)

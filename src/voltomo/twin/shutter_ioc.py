@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
 
 from caproto.server import PVGroup, PvpropertyEnum, PvpropertyString, pvproperty
 
-from voltomo.twin.ioc import Refused, Scene, main, on_put
+from voltomo.twin.ioc import Alarm, PutRefused, Scene, main, on_put
 from voltomo.twin.shutter_controller import Change, ShutterController
 
 _log = logging.getLogger(__name__)
-_LOOP_S = 0.001
 
 
 class ShutterRecords(PVGroup):
@@ -42,8 +40,9 @@ class ShutterRecords(PVGroup):
     manual = pvproperty(name="Manual", value=0, doc="1: opened by hand past the guard")
     fault_text = pvproperty(name="FaultText", value="", dtype=PvpropertyString, read_only=True)
 
-    def __init__(self, prefix: str, controller: ShutterController) -> None:
+    def __init__(self, prefix: str, controller: ShutterController, alarm: Alarm) -> None:
         super().__init__(prefix=prefix)
+        self.alarm = alarm
         on_put(self.enable, self.put_enable)
         on_put(self.stale_time, self.put_stale_time)
         on_put(self.gate_mode, self.put_gate_mode)
@@ -53,23 +52,27 @@ class ShutterRecords(PVGroup):
     async def put_enable(self, value: int) -> int:
         """Staleness counts from here."""
         self.controller.put_enable(int(value))
+        self.alarm.ring()
         return value
 
     async def put_stale_time(self, value: float) -> float:
         """Between 0.1 and 5 s."""
         if not 0.1 <= value <= 5:
-            raise Refused(f"StaleTime must be 0.1 to 5 s, {value:g} was asked for; it was kept")
+            raise PutRefused(f"StaleTime must be 0.1 to 5 s, {value:g} was asked for; it was kept")
         self.controller.stale_s = float(value)
+        self.alarm.ring()
         return value
 
     async def put_gate_mode(self, value: str) -> str:
         """Whether the gate is asked too."""
         self.controller.gate_mode = "Lease" if value == "Lease" else "TriggerWindow"
+        self.alarm.ring()
         return value
 
     async def put_manual(self, value: int) -> int:
         """By hand."""
         self.controller.manual = bool(value)
+        self.alarm.ring()
         return int(bool(value))
 
 
@@ -80,7 +83,8 @@ class Shutter:
         self._world = scene.world
         settings = scene.settings
         self._controller = ShutterController(scene.world, settings.stale_s, settings.travel_s)
-        self._records = ShutterRecords(f"{scene.prefix}Shutter:", self._controller)
+        self._alarm = Alarm()
+        self._records = ShutterRecords(f"{scene.prefix}Shutter:", self._controller, self._alarm)
 
     @property
     def pvdb(self) -> Mapping[str, Any]:
@@ -88,7 +92,7 @@ class Shutter:
         return self._records.pvdb
 
     async def run(self) -> None:
-        """Drive the blade every millisecond; post what changed."""
+        """Drive the blade whenever something is due; post what changed."""
         records, controller = self._records, self._controller
         await records.stale_time.write(controller.stale_s, verify_value=False)
         await records.travel_time_rbv.write(controller.travel_s, verify_value=False)
@@ -101,7 +105,8 @@ class Shutter:
             if enabled != controller.enabled(now_s):
                 enabled = not enabled
                 await records.enabled_rbv.write(int(enabled), verify_value=False)
-            await asyncio.sleep(_LOOP_S)
+            now_s = self._world.now_s()
+            await self._alarm.sleep(controller.next_look_s(now_s) - now_s)
 
     async def _post(self, change: Change) -> None:
         """State first, stamped with the moment at which it came about."""

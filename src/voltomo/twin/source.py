@@ -49,7 +49,7 @@ class Source:
 
     def flux_per_cm2_s(self, time_s: float) -> float:
         """Flux at the sample with the shutter open."""
-        return float(self._channel.at(time_s))
+        return self._channel.value(time_s)
 
     def attenuate(self, transmission: float) -> None:
         """Move filters: the flux goes over to the new transmission in `ATTENUATOR_S`."""

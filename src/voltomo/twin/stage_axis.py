@@ -26,7 +26,7 @@ def take_over(channel: Channel, now_s: float, unset: float) -> float:
         Where it stands.
     """
     stopped_s = min(channel.beat_s + GRACE_S, now_s)
-    where = float(channel.at(now_s))
+    where = channel.value(now_s)
     if math.isnan(where):
         stopped_s, where = now_s, unset
     channel.put([Segment(stopped_s, stopped_s, where)])

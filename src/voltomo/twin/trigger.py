@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from voltomo.model.trigger_source import TriggerChunk
 from voltomo.twin.stage_axis import StageAxis, take_over
 from voltomo.twin.trajectory import after, crossing_times
 from voltomo.twin.world import GRACE_S, Segment, World
@@ -35,24 +38,15 @@ class Train:
     tail_s: float = 0.0
 
 
-@dataclass(frozen=True)
-class Latches:
-    """Consecutive latched triggers: encoder angles and trigger-clock times."""
-
-    first: int
-    angle_deg: NDArray[np.float64]
-    time_s: NDArray[np.float64]
-
-    def packed(self) -> NDArray[np.float64]:
-        """[first, n, n angles, n times]."""
-        head = [float(self.first), float(self.angle_deg.size)]
-        return np.concatenate([head, self.angle_deg, self.time_s])
-
-
 class TriggerHardware:
     """Edges are known ahead from the rotation's plan, and happen when their time has come.
 
     A new plan of the rotation moves them; `disarm` lets none of them happen and drops the gate.
+
+    Attributes
+    ----------
+    changed : list of callable
+        Called after the gate has a new plan.
     """
 
     def __init__(self, world: World, rotation: StageAxis) -> None:
@@ -60,6 +54,7 @@ class TriggerHardware:
         self._rotation = rotation
         self._gate = world.channel("gate")
         self._random = np.random.default_rng([world.seed, 7])
+        self.changed: list[Callable[[], None]] = []
         now_s = world.now_s()
         take_over(self._gate, now_s, 0.0)
         self._put_gate(now_s, now_s, now_s)
@@ -89,6 +84,12 @@ class TriggerHardware:
     def gate(self, now_s: float) -> bool:
         """Whether the gate is high."""
         return self._rise_s <= now_s < self._fall_s
+
+    def next_s(self, now_s: float) -> float:
+        """World time at which `advance` or the gate has something next; inf for never."""
+        coming = [float(self._due[0])] if self._due.size else []
+        coming += [edge_s for edge_s in (self._rise_s, self._fall_s) if edge_s > now_s]
+        return min(coming, default=math.inf)
 
     def arm(self, train: Train) -> None:
         """Prepare a train; one by position begins when the rotation passes its start."""
@@ -145,17 +146,15 @@ class TriggerHardware:
         self._beat_s = now_s
         return True
 
-    def latched(self, first: int, most: int) -> Latches:
+    def latched(self, first: int, most: int) -> TriggerChunk:
         """Up to ``most`` latches from this index on."""
         begin = min(max(first, 0), self.count)
         end = min(begin + most, self.count)
-        return Latches(
-            begin, np.array(self._angle_deg[begin:end]), np.array(self._time_s[begin:end])
-        )
+        return TriggerChunk(begin, self._angle_deg[begin:end], self._time_s[begin:end])
 
-    def latched_since(self, time_s: float, most: int) -> Latches:
+    def latched_since(self, time_s: float, most: int) -> TriggerChunk:
         """Latches of edges after a world time, the newest ``most`` of them."""
-        begin = int(np.searchsorted(self._world_s, time_s, side="right"))
+        begin = bisect_right(self._world_s, time_s)
         return self.latched(max(begin, self.count - most), most)
 
     def _replan(self, now_s: float) -> None:
@@ -181,6 +180,8 @@ class TriggerHardware:
         if rise_s > now_s:
             pieces.insert(0, Segment(now_s, now_s, 0.0))
         self._gate.put([*pieces, Segment(fall_s, fall_s, 0.0)])
+        for listener in self.changed:
+            listener()
 
     def _latch(self, edge_s: float) -> None:
         """One edge: to the world's record and into the latches."""

@@ -6,7 +6,8 @@ import math
 
 from caproto.server import PVGroup, PvpropertyEnum, pvproperty
 
-from voltomo.twin.ioc import Refused, on_put
+from voltomo.model.trigger_source import pack
+from voltomo.twin.ioc import PutRefused, on_put
 from voltomo.twin.trigger import Train, TriggerHardware
 
 CHUNK_ELEMENTS = 8192
@@ -85,7 +86,7 @@ class TriggerRecords(PVGroup):
     async def put_fire(self, value: int) -> int:
         """Start a timed train."""
         if value and not self.hardware.fire():
-            raise Refused(
+            raise PutRefused(
                 "Fire needs an armed train in Mode Time that has not begun; nothing was fired"
             )
         return 0
@@ -93,7 +94,7 @@ class TriggerRecords(PVGroup):
     async def put_read_first(self, value: int) -> int:
         """Fill ReadBack."""
         latches = self.hardware.latched(int(value), READ_MOST)
-        await self.read_back.write(latches.packed().tolist(), verify_value=False)
+        await self.read_back.write(pack(latches).tolist(), verify_value=False)
         return value
 
     def _train(self) -> Train:
@@ -109,11 +110,11 @@ class TriggerRecords(PVGroup):
             tail_s=max(float(self.gate_tail.value), float(self.exposure.value), 0.0),
         )
         if train.count < 1:
-            raise Refused(f"Number must be 1 or more, it is {train.count}; nothing was armed")
+            raise PutRefused(f"Number must be 1 or more, it is {train.count}; nothing was armed")
         if mode == "Position" and train.step_deg == 0:
-            raise Refused("Step must not be 0 in Mode Position; nothing was armed")
+            raise PutRefused("Step must not be 0 in Mode Position; nothing was armed")
         if mode == "Time" and train.period_s <= 0:
-            raise Refused(f"Period must be positive, it is {train.period_s}; nothing was armed")
+            raise PutRefused(f"Period must be positive, it is {train.period_s}; nothing was armed")
         return train
 
     async def _post(self, **values: int) -> None:
@@ -134,4 +135,4 @@ class TriggerRecords(PVGroup):
             self._chunk_end, self._newest_s = self.hardware.count, now_s
         if now_s - self._newest_s <= _AFTERGLOW_S:
             latches = self.hardware.latched_since(now_s - CHUNK_SPAN_S, CHUNK_ELEMENTS // 2 - 1)
-            await self.chunk.write(latches.packed().tolist(), verify_value=False)
+            await self.chunk.write(pack(latches).tolist(), verify_value=False)

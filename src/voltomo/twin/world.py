@@ -13,18 +13,19 @@ from __future__ import annotations
 
 import mmap
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voltomo.twin import world_layout as layout
+from voltomo.twin.channel import GRACE_S, SEGMENTS, Channel, ChannelMemory, Segment
 
-GRACE_S = 0.2
-"""A channel without a heartbeat for this long stands still; gate and shutter are closed."""
+__all__ = [
+    "CHANNELS", "FATE_DELIVERED", "FATE_LOST", "FATE_MISSED", "GRACE_S", "Channel", "Fault",
+    "FaultKind", "Segment", "World",
+]  # fmt: skip
 
 CHANNELS = (
     "rotation",
@@ -42,9 +43,9 @@ flux in photons/s/cm² at the sample with the shutter open, energy in keV."""
 _CLOSE_WHEN_DEAD = frozenset({"gate", "shutter"})
 """Outputs that a dead controller lets go: the gate falls, the shutter's spring closes it."""
 
-_SEGMENTS = 8192
 _EDGES = 262_144
 _FAULTS = 256
+_MONOTONIC, _UTC, _SKIPPED = (layout.place_of(n) for n in ("monotonic_s", "utc_s", "skipped_s"))
 _TABLES = ((layout.EDGE, _EDGES), (layout.FRAME, _EDGES), (layout.FAULT, _FAULTS))
 
 FaultKind = Literal[
@@ -63,17 +64,6 @@ FATE_DELIVERED, FATE_LOST, FATE_MISSED = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Segment:
-    """x(t) = x0 + v0 (t − t0) + a/2 (t − t0)² from t0 to t1; x stands still after t1."""
-
-    t0: float
-    t1: float
-    x0: float
-    v0: float = 0.0
-    a: float = 0.0
-
-
-@dataclass(frozen=True)
 class Fault:
     """Something that goes wrong on purpose.
 
@@ -87,95 +77,6 @@ class Fault:
     last: int = -1
     value: float = 0.0
     at_s: float = 0.0
-
-
-class Channel:
-    """One trajectory. Only its owner calls ``put`` and ``beat``."""
-
-    def __init__(self, world: World, name: str, state: Any, segments: Any) -> None:
-        self._world = world
-        self._state = state
-        self._segments = segments
-        self.name = name
-
-    def put(self, segments: Iterable[Segment]) -> None:
-        """Replace the future from the first segment's t0 on.
-
-        Segments must follow each other in time. What lies before the first t0 stays.
-        """
-        pieces = list(segments)
-        if not pieces:
-            return
-        state = self._state
-        count = int(state["count"])
-        state["version"] += 1
-        while count > 0 and self._segments[(count - 1) % _SEGMENTS]["t0"] >= pieces[0].t0:
-            count -= 1
-        for piece in pieces:
-            self._segments[count % _SEGMENTS] = (
-                piece.t0,
-                piece.t1,
-                piece.x0,
-                piece.v0,
-                piece.a,
-            )
-            count += 1
-        state["count"] = count
-        state["beat_s"] = self._world.now_s()
-        state["version"] += 1
-
-    def beat(self) -> None:
-        """Say that the owner lives; at 20 Hz or more."""
-        self._state["beat_s"] = self._world.now_s()
-
-    @property
-    def beat_s(self) -> float:
-        """World time of the owner's last heartbeat; far in the past before the first."""
-        return float(self._state["beat_s"])
-
-    @property
-    def alive(self) -> bool:
-        """Whether the owner's heart beats."""
-        return self._world.now_s() - float(self._state["beat_s"]) <= GRACE_S
-
-    def history(self) -> NDArray[Any]:
-        """Segments so far, oldest first (structured: t0, t1, x0, v0, a)."""
-        while True:
-            before = int(self._state["version"])
-            if before % 2 == 0:
-                count = int(self._state["count"])
-                first = max(0, count - _SEGMENTS)
-                pieces = self._segments[np.arange(first, count) % _SEGMENTS].copy()
-                if int(self._state["version"]) == before:
-                    return cast("NDArray[Any]", pieces)
-            time.sleep(0)
-
-    def at(self, time_s: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Value at these world times; NaN before the first segment."""
-        return self._evaluate(np.asarray(time_s, dtype=np.float64))[0]
-
-    def velocity(self, time_s: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Rate of change at these world times; 0 where it stands still."""
-        return self._evaluate(np.asarray(time_s, dtype=np.float64))[1]
-
-    def _evaluate(
-        self, time_s: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        pieces = self.history()
-        if pieces.size == 0:
-            return np.full(time_s.shape, np.nan), np.zeros(time_s.shape)
-        last_s = float(self._state["beat_s"]) + GRACE_S
-        clamped = np.minimum(time_s, last_s)
-        number = np.searchsorted(pieces["t0"], clamped, side="right") - 1
-        piece = pieces[np.maximum(number, 0)]
-        since = np.minimum(clamped, piece["t1"]) - piece["t0"]
-        value = piece["x0"] + piece["v0"] * since + piece["a"] * since * since / 2
-        moving = (clamped < piece["t1"]) & (time_s <= last_s)
-        speed = np.where(moving, piece["v0"] + piece["a"] * since, 0.0)
-        value = np.where(number < 0, np.nan, value)
-        if self.name in _CLOSE_WHEN_DEAD:
-            value = np.where(time_s > last_s, 0.0, value)
-        return value, speed
 
 
 class World:
@@ -194,20 +95,26 @@ class World:
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), 0)
         self._header = np.frombuffer(self._map, layout.HEADER, 1)[0:1]
-        if self._header["magic"][0] != b"voltomo1":
+        if self._header["magic"][0] != layout.MAGIC:
             raise ValueError(f"{path} is no world of this version; start the twin anew")
-        offset = 4096
-        self._states = np.frombuffer(self._map, layout.CHANNEL, len(CHANNELS), offset)
-        offset += 4096
-        rows = np.frombuffer(self._map, layout.SEGMENT, len(CHANNELS) * _SEGMENTS, offset)
-        offset += rows.nbytes
-        self._segments = rows.reshape(len(CHANNELS), _SEGMENTS)
+        memory = memoryview(self._map)
+        self._floats = memory.cast("d")
+        states, offset = 4096, 8192
+        self._channels: dict[str, Channel] = {}
+        for name in CHANNELS:
+            ring = np.frombuffer(self._map, layout.SEGMENT, SEGMENTS, offset)
+            place = ChannelMemory(memory, states, ring, offset)
+            self._channels[name] = Channel(
+                name, place, self.now_s, closes_when_dead=name in _CLOSE_WHEN_DEAD
+            )
+            states += layout.CHANNEL.itemsize
+            offset += ring.nbytes
         counts = np.frombuffer(self._map, layout.COUNT, 3, offset)
         offset += 4096
         tables: list[layout.Table] = []
-        for place, (kind, count) in enumerate(_TABLES):
+        for number, (kind, count) in enumerate(_TABLES):
             rows = np.frombuffer(self._map, kind, count, offset)
-            tables.append(layout.Table(counts[place : place + 1], rows))
+            tables.append(layout.Table(counts[number : number + 1], rows))
             offset += rows.nbytes
         self.edges, self.frames, self._faults = tables
 
@@ -236,7 +143,7 @@ class World:
         camera_jitter_s : float
             Scatter of the camera's stamps.
         """
-        size = 4096 + 4096 + layout.SEGMENT.itemsize * len(CHANNELS) * _SEGMENTS + 4096
+        size = 4096 + 4096 + layout.SEGMENT.itemsize * len(CHANNELS) * SEGMENTS + 4096
         size += (
             layout.EDGE.itemsize + layout.FRAME.itemsize
         ) * _EDGES + layout.FAULT.itemsize * _FAULTS
@@ -246,7 +153,7 @@ class World:
         with path.open("r+b") as file:
             header = np.zeros(1, layout.HEADER)
             header[0] = (
-                b"voltomo1",
+                layout.MAGIC,
                 seed,
                 time.monotonic(),
                 time.time(),
@@ -259,7 +166,8 @@ class World:
             )
             file.write(header.tobytes())
         world = cls(path)
-        world._states["beat_s"] = -1e9
+        for channel in world._channels.values():
+            channel.beat_s = -1e9
         return world
 
     @classmethod
@@ -274,12 +182,11 @@ class World:
 
     def now_s(self) -> float:
         """World time, monotonic."""
-        header = self._header
-        return time.monotonic() - float(header["monotonic_s"][0]) + float(header["skipped_s"][0])
+        return time.monotonic() - self._floats[_MONOTONIC] + self._floats[_SKIPPED]
 
     def utc_s(self, world_s: float | None = None) -> float:
         """True UTC at a world time, now if none is given."""
-        return float(self._header["utc_s"][0]) + (self.now_s() if world_s is None else world_s)
+        return self._floats[_UTC] + (self.now_s() if world_s is None else world_s)
 
     def from_utc_s(self, utc_s: float) -> float:
         """World time of a true UTC."""
@@ -306,8 +213,7 @@ class World:
         """The trajectory of this name; see `CHANNELS`."""
         if name not in CHANNELS:
             raise KeyError(f"the world has no channel {name!r}; it has {', '.join(CHANNELS)}")
-        number = CHANNELS.index(name)
-        return Channel(self, name, layout.Row(self._states, number), self._segments[number])
+        return self._channels[name]
 
     def inject(self, fault: Fault) -> None:
         """Let something go wrong."""

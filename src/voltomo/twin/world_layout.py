@@ -7,6 +7,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+MAGIC = b"voltomo2"
+
 HEADER = np.dtype(
     [
         ("magic", "S8"),
@@ -22,7 +24,7 @@ HEADER = np.dtype(
     ]
 )
 SEGMENT = np.dtype([("t0", "<f8"), ("t1", "<f8"), ("x0", "<f8"), ("v0", "<f8"), ("a", "<f8")])
-CHANNEL = np.dtype([("version", "<i8"), ("count", "<i8"), ("beat_s", "<f8")])
+CHANNEL = np.dtype([("count", "<i8"), ("beat_s", "<f8")])
 EDGE = np.dtype([("index", "<i8"), ("time_s", "<f8"), ("angle_deg", "<f8"), ("latched_deg", "<f8")])
 FRAME = np.dtype(
     [
@@ -46,6 +48,12 @@ FAULT = np.dtype(
         ("at_s", "<f8"),
     ]
 )
+
+
+def place_of(name: str) -> int:
+    """Which number of eight bytes of the header this is."""
+    fields: Any = HEADER.fields
+    return int(fields[name][1]) // 8
 
 
 class Table:
@@ -75,17 +83,3 @@ class Table:
         count = len(self)
         first = max(number, count - self._rows.shape[0], 0)
         return cast("NDArray[Any]", self._rows[np.arange(first, count) % self._rows.shape[0]])
-
-
-class Row:
-    """One row of a structured array, read and written in place."""
-
-    def __init__(self, array: Any, number: int) -> None:
-        self._array = array
-        self._number = number
-
-    def __getitem__(self, name: str) -> Any:
-        return self._array[name][self._number]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self._array[name][self._number] = value

@@ -11,11 +11,13 @@ from pathlib import Path
 from voltomo.twin.frame_ring import FrameRing, RingFrame
 from voltomo.twin.hdf5_stream import Hdf5Stream
 from voltomo.twin.world import World
+from voltomo.twin.write_back import WriteBack
 
 _log = logging.getLogger(__name__)
 
 _FLUSH_S = 0.04
-_IDLE_S = 0.005
+_IDLE_S = 0.02
+_SHORTEST_S = 0.005
 _BATCH_BYTES = 64 * 2**20
 _SILENT_CAMERA_S = 0.5
 
@@ -61,18 +63,26 @@ class WriterEngine:
         self._flushed_s = 0.0
         self._guard = threading.Lock()
         self._ending = threading.Event()
+        self._write_back = WriteBack()
         self.enabled = True
         self.state = WriterState()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
         """Begin to take frames."""
+        self._write_back.start()
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs; one that an error has ended does nothing more."""
+        return self._thread.is_alive()
 
     def end(self) -> None:
         """Close the file and stop the thread."""
         self._ending.set()
         self._thread.join(timeout=1.5)
+        self._write_back.end()
 
     def open(self, path: Path, number: int) -> None:
         """Begin a capture of frames whose exposure begins from now on.
@@ -103,6 +113,7 @@ class WriterEngine:
             self._stop_s = None
             self._wanted = number
             self._stream = Hdf5Stream(path, *self._ring.shape)
+            self._write_back.follow(path)
             self.state = replace(self.state, capturing=True, captured=0, path=str(path), error="")
 
     def close(self) -> None:
@@ -136,7 +147,8 @@ class WriterEngine:
                     looked_s = time.monotonic()
                 busy = self._ring is not None and self._step(self._ring)
             if not busy:
-                time.sleep(_IDLE_S)
+                flush_s = self._flushed_s + _FLUSH_S - time.monotonic()
+                time.sleep(max(flush_s, _SHORTEST_S) if self.state.capturing else _IDLE_S)
         with self._guard:
             self._finish("")
 
@@ -183,7 +195,8 @@ class WriterEngine:
                     [frame.unique_id for frame in batch],
                     [frame.time_s for frame in batch],
                 )
-        except OSError as error:
+        except (OSError, RuntimeError, ValueError) as error:
+            # h5py has all three for a file that cannot be written to.
             self._finish(str(error))
             return
         if passed:
@@ -222,9 +235,10 @@ class WriterEngine:
             self._stop_s = None
             return
         stream, self._stream, self._stop_s = self._stream, None, None
+        self._write_back.leave()
         try:
             stream.close()
-        except (OSError, RuntimeError) as trouble:
+        except (OSError, RuntimeError, ValueError) as trouble:
             error = error or f"{stream.path} could not be closed: {trouble}"
         if error:
             _log.error("%s", error)

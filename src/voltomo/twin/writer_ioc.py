@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from voltomo.twin.area_detector import AreaDetector
-from voltomo.twin.ioc import Scene
+from voltomo.twin.ioc import Scene, demand_alive
 from voltomo.twin.ioc import main as run_ioc
-from voltomo.twin.writer_engine import WriterEngine
+from voltomo.twin.writer_engine import WriterEngine, WriterState
 
 _log = logging.getLogger(__name__)
 
-_POLL_S = 0.02
+_POLL_S = 0.04
+_WAIT_S = 0.005
 
 
 class BadPath(Exception):
@@ -55,6 +56,8 @@ class WriterIoc:
         self._folder = str(scene.folder.frames)
         self._lost_before = 0
         self._counted_before = 0
+        self._shown: object = None
+        self._updating = asyncio.Lock()
         self.pvs.on_put("HDF1:FilePath", self._path_put, readback_follows=False)
         self.pvs.on_put("HDF1:Capture", self._capture_put, readback_follows=False)
         self.pvs.on_put("HDF1:DroppedArrays", self._dropped_put, readback_follows=False)
@@ -94,7 +97,7 @@ class WriterIoc:
         elif not self._engine.state.capturing:
             await self._open()
         while self._engine.state.capturing:
-            await asyncio.sleep(_POLL_S / 4)
+            await asyncio.sleep(_WAIT_S)
         await self.update()
 
     async def _open(self) -> None:
@@ -112,7 +115,7 @@ class WriterIoc:
             if not path.parent.is_dir():
                 raise BadPath(f"the folder {path.parent} does not exist; nothing was captured")
             self._engine.open(path, max(limit, 0))
-        except (BadPath, OSError, RuntimeError) as error:
+        except (BadPath, OSError, RuntimeError, ValueError) as error:
             _log.error("%s", error)
             await self._show(WriteStatus="Write error", WriteMessage=str(error)[:1000])
             await self.pvs["HDF1:Capture"].write("Done", verify_value=False)
@@ -130,8 +133,16 @@ class WriterIoc:
         await self.update()
 
     async def update(self) -> None:
-        """Show the engine's state."""
-        state = self._engine.state
+        """Show the engine's state, where anything has changed."""
+        # Whoever waits for a capture must not go on while its end is still being posted.
+        async with self._updating:
+            state = self._engine.state
+            now = (state, self._lost_before, self._counted_before)
+            if now != self._shown:
+                await self._post(state)
+                self._shown = now
+
+    async def _post(self, state: WriterState) -> None:
         await self._show(
             NumCaptured_RBV=state.captured,
             ArrayCounter_RBV=state.seen - self._counted_before,
@@ -162,10 +173,12 @@ class WriterIoc:
         try:
             await self._path_put(self._folder)
             while self._engine.state.slots == 0:
+                demand_alive(writer=self._engine)
                 await asyncio.sleep(_POLL_S)
             # What was lost while this process was dead is no loss of its own.
             self._lost_before = self._engine.state.lost
             while True:
+                demand_alive(writer=self._engine)
                 await self.update()
                 await asyncio.sleep(_POLL_S)
         finally:

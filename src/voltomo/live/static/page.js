@@ -4,7 +4,7 @@ const dash = "–";
 const number = (value, digits = 1) => (value == null ? dash : Number(value).toFixed(digits).replace("-", "−"));
 const known = (value, text) => (value == null ? dash : text);
 const metricNames = { lost_frames: "lost frames", mean_transmission: "mean transmission", snr: "signal to noise" };
-const liveStates = { Live: "running", Filling: "completing the slice from the files" };
+const liveStates = { Live: "running", Filling: "completing the slice from the files", "No slice": "running without a live slice" };
 const outcomes = { success: "complete", abort: "stopped by hand", fail: "failed" };
 const sources = { twin: "virtual beamline", replay: "replay of a recording, no dose" };
 const barLengths = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
@@ -27,6 +27,12 @@ function show(id, text, mood = "") {
   // An alert is read aloud whenever it is written.
   if (node.textContent !== text) node.textContent = text;
   if (node.className !== mood) node.className = mood;
+}
+
+function lag(v) {
+  if (v.views_waiting == null) return dash;
+  const left = v.views_dropped > 0 ? `; ${number(v.views_dropped, 0)} left to the file` : "";
+  return `${number(v.views_waiting, 0)} frames${left}`;
 }
 
 function drawSlice(buffer) {
@@ -128,6 +134,7 @@ function showValues(v) {
   show("lost", number(v.lost_frames, 0), v.lost_frames > 0 ? "warn" : "");
   show("angle", known(v.angle_deg, `${number(v.angle_deg)}°`));
   show("latency", v.latency_p50_ms ? `${number(v.latency_p50_ms, 0)} / ${number(v.latency_p99_ms, 0)} ms` : dash);
+  show("lag", lag(v), v.views_dropped > 0 ? "warn" : "");
   showDose(v);
   show("shutter", v.shutter ?? "does not answer", v.shutter === "Fault" || v.shutter == null ? "bad" : "");
   const only = v.software_guard_only ? ", software guard only" : "";
@@ -135,6 +142,9 @@ function showValues(v) {
   show("ring", known(v.ring_current_mA, `${number(v.ring_current_mA)} mA`));
   show("reason", v.guard_reason ?? "", v.guard === "Latched" ? "bad" : "warn");
   showVerdicts(v.verdicts ?? "{}");
+  const none = v.live === "No slice";
+  show("empty", none ? "This scan has no live slice." : "No slice yet.");
+  show("no-verdicts", none ? `None: ${v.live_reason ?? ""}` : "None yet.");
   describeSlice();
 }
 

@@ -1,0 +1,69 @@
+"""What a run log holds of one run, found without decoding the rest of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from voltomo.runtime.log_checkpoint import checkpoint
+from voltomo.runtime.log_reader import START, Entry, LogPosition, LogReader
+
+_OF_SCANS = (b'"scan_spec":',)
+_EVENTS_OF = ("triggers", "baseline")
+
+
+def is_scan(entry: Entry) -> bool:
+    """Whether an entry is the start document of a scan."""
+    if entry.kind != "document" or entry.data["name"] != "start":
+        return False
+    return "scan_spec" in entry.data["doc"]
+
+
+def scans_in(path: Path, start: LogPosition = START) -> Iterator[str]:
+    """Uids of the scans of a run log from a position on, oldest first."""
+    for entry in LogReader(path, start).entries(_OF_SCANS):
+        if is_scan(entry):
+            yield str(entry.data["doc"]["uid"])
+
+
+def last_scan(path: Path) -> str | None:
+    """Uid of the last scan, None where there is none."""
+    for start in _starts(path):
+        # Of many scans one name is kept at a time.
+        last = deque(scans_in(path, start), maxlen=1)
+        if last:
+            return last[0]
+    return None
+
+
+def entries_of_run(path: Path, uid: str) -> list[Entry]:
+    """All entries that speak of a run; every other line is checked, not decoded.
+
+    Returns
+    -------
+    list of Entry
+        Empty where the log does not know the run.
+    """
+    for start in _starts(path):
+        found = list(_from(path, uid, start))
+        if any(is_scan(entry) for entry in found):
+            return found
+    return []
+
+
+def _starts(path: Path) -> tuple[LogPosition, ...]:
+    """The checkpoint, behind which the present session's runs lie, then the beginning."""
+    kept = checkpoint(path)
+    return (START,) if kept == START else (kept, START)
+
+
+def _from(path: Path, uid: str, start: LogPosition) -> Iterator[Entry]:
+    words = {uid.encode()}
+    for entry in LogReader(path, start).entries(words):
+        yield entry
+        if entry.kind == "document" and entry.data["name"] == "descriptor":
+            doc = entry.data["doc"]
+            # Events name their descriptor, not their run.
+            if doc.get("run_start") == uid and doc.get("name") in _EVENTS_OF:
+                words.add(str(doc["uid"]).encode())
