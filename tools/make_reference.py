@@ -171,6 +171,21 @@ def materials() -> str:
     )  # fmt: skip
 
 
+def pv_names() -> str:
+    """Names of PVs, with what they are where the file does not name them."""
+    from voltomo.model.pv_names import PvNames
+
+    usual, said = PvNames(prefix="…"), descriptions(PvNames)
+    return table(
+        (
+            (f"`{name}`", kind(field), f"`{getattr(usual, name)}`", said[name])
+            for name, field in PvNames.model_fields.items()
+            if name != "prefix"
+        ),
+        "key", "what", "default", "meaning",
+    )  # fmt: skip
+
+
 def tables() -> dict[str, Callable[[], str]]:
     """What makes each table, by its name."""
     from voltomo.dose.guard_settings import GuardSettings
@@ -179,12 +194,15 @@ def tables() -> dict[str, Callable[[], str]]:
     from voltomo.profiles.beamline_file import BeamlineFile
     from voltomo.profiles.scan_file import ScanFile
     from voltomo.records.summary import LiveSummary, ScanSummary
+    from voltomo.runtime.addresses import Facility
     from voltomo.twin.camera_settings import CameraSettings
     from voltomo.twin.settings import TwinSettings
 
     camera = ("rows", "columns", "pixel_um", "axis_column", "energy_keV")
     return {
         "commands": commands,
+        "epics": lambda: settings(Facility),
+        "pvs": pv_names,
         "beamline": lambda: settings(BeamlineFile),
         "sample": lambda: settings(Sample),
         "materials": materials,

@@ -24,7 +24,7 @@ class Sample(BaseModel):
     beam_limit_s : float
         Total time that the beam may be on it.
     dose_limit_source : str
-        Where the limit comes from; `UNVERIFIED` is stamped on everything it touches.
+        Where the limit comes from; "unverified default" is stamped on everything it touches.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
