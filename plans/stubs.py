@@ -61,6 +61,7 @@ def take_lease(
         purpose=block.name,
         scan_uid=uid,
         gate="trigger_window",
+        beside_sample=block.kind == "flats",
         trigger_deadline_s=trigger_deadline_s(block.period_s),
     )
     yield from bps.abs_set(beamline.lease, request, group="lease")

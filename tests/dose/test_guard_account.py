@@ -107,7 +107,7 @@ def test_only_a_stage_read_out_and_still_is_free() -> None:
     rig = Rig()
     rig.run(0.2)
     rig.core.place(8.0, True, rig.now_s)
-    lease = rig.request(20.0)["lease_id"]
+    lease = rig.request(20.0, beside_sample=True)["lease_id"]
     rig.run(2.0, lease)
     rig.core.place(8.0, False, rig.now_s)
     rig.run(1.0, lease)
@@ -115,11 +115,24 @@ def test_only_a_stage_read_out_and_still_is_free() -> None:
     assert settlement["dose_Gy"] == pytest.approx(RATE_GY_S, rel=0.06)
     assert settlement["open_s"] == pytest.approx(3.0, abs=0.1)
     assert OUT_OF_FIELD in settlement["stamp"]
+    assert rig.request(20.0, beside_sample=True)["ok"]
     for unread in (None, math.nan):
         rig.core.place(8.0, True, rig.now_s)
         assert rig.core.account.stamp == OUT_OF_FIELD
         rig.core.place(unread, True, rig.now_s)
         assert rig.core.account.stamp == ""
+
+
+def test_a_sweep_pays_wherever_its_stage_is_read() -> None:
+    """Somebody may have set the axis to zero anew, or mounted the sample off its middle."""
+    rig = Rig()
+    rig.run(0.2)
+    rig.core.place(8.0, True, rig.now_s)
+    lease = rig.request(20.0)["lease_id"]
+    rig.run(2.0, lease)
+    settlement = rig.settle(lease)["settlement"]
+    assert settlement["dose_Gy"] == pytest.approx(2 * RATE_GY_S, rel=0.06)
+    assert OUT_OF_FIELD not in settlement["stamp"]
 
 
 def test_a_replay_costs_nothing_and_says_so() -> None:

@@ -67,6 +67,29 @@ def test_a_guard_that_died_charges_its_reservation(open_at_return: bool) -> None
     assert rig.dose_Gy() >= rig.truth_Gy
 
 
+def test_what_latched_a_guard_keeps_its_successor_latched_until_a_reset() -> None:
+    rig = Rig()
+    lease = rig.request()["lease_id"]
+    rig.run(0.3, lease)
+    rig.stuck = True
+    assert rig.settle(lease)["ok"]
+    rig.stuck = False
+    rig.run(0.2)
+    for _ in range(2):
+        rig.kill_guard()
+        rig.run(1.0)
+        rig.start_guard()
+        assert rig.core.state == "Latched"
+        assert "still open" in rig.request()["error"]
+    rig.core.reset("blade freed")
+    rig.act()
+    rig.kill_guard()
+    rig.run(1.0)
+    rig.start_guard()
+    assert rig.core.state == "Idle"
+    assert rig.request()["ok"]
+
+
 def test_without_a_writable_log_the_beam_goes_off_and_the_guard_latches() -> None:
     rig = Rig()
     rig.run(0.2)

@@ -16,7 +16,7 @@ from voltomo.live.settings import LiveSettings
 PATIENCE_S = 20.0
 
 
-def same(image: np.ndarray, whole: np.ndarray) -> None:
+def assert_same(image: np.ndarray, whole: np.ndarray) -> None:
     """Sums may have been taken in another order."""
     np.testing.assert_allclose(image, whole, atol=1e-7)
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from engine_rig import PATIENCE_S, same, stream, streamed, watched
+from engine_rig import PATIENCE_S, assert_same, stream, streamed, watched
 from synthetic_scan import SyntheticScan, make_spec
 
 from voltomo.live.engine import Engine, Progress
@@ -40,7 +40,7 @@ def test_whatever_the_stream_lost_the_file_brings(tmp_path, scan, whole, lost) -
         scan.log_stop(writer)
         state = live.done()
         assert state.frames == scan.spec.geometry.projections
-        same(state.image, whole)
+        assert_same(state.image, whole)
         assert live.progress[-1].lost == 0
         if not lost:
             assert live.progress[-1].frames_streamed == scan.spec.triggers
@@ -92,7 +92,7 @@ def test_a_restart_in_mid_scan_completes(tmp_path, scan, whole) -> None:
             live.until(lambda: bool(live.slices) and live.slices[-1][1].frames == 30)
             scan.log_latches(writer, sweep.first, sweep.last)
             scan.log_stop(writer)
-            same(live.done().image, whole)
+            assert_same(live.done().image, whole)
 
 
 def test_a_frame_that_nobody_has_is_lost_and_said_so(tmp_path, scan) -> None:
@@ -117,7 +117,9 @@ def test_a_camera_that_falls_silent_is_noticed(tmp_path, scan) -> None:
         stream(scan, live, range(20), set())
         live.engine.latch(scan.chunk(0, 107), posted_utc_s=2.0)
         live.until(lambda: live.progress[-1:] != [] and live.progress[-1].lost > 30)
-        live.until(lambda: live.progress[-1].verdicts[0].judgement == "bad")
+        live.until(lambda: live.progress[-1].verdicts[0].judgement != "good")
+        assert live.progress[-1].verdicts[0].judgement == "bad"
+        assert live.state() == "Live"
 
 
 def test_a_full_queue_loses_nothing_in_the_end(tmp_path, scan, whole) -> None:
@@ -143,7 +145,7 @@ def test_a_full_queue_loses_nothing_in_the_end(tmp_path, scan, whole) -> None:
         time.sleep(0.01)
     engine.stop()
     thread.join()
-    same(slices[-1].image, whole)
+    assert_same(slices[-1].image, whole)
     assert slices[-1].complete
     assert not any(state.complete for state in slices[:-1])
 

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from engine_rig import same, stream, watched
+from engine_rig import assert_same, stream, watched
 from synthetic_scan import SyntheticScan, make_spec
 
 from voltomo.live.callback import LiveReconstruction
@@ -25,7 +25,7 @@ def test_the_height_moves_after_the_end(tmp_path, scan, whole) -> None:
         live.engine.move_to(2)
         live.until(lambda: live.slices[-1][1].row == 2 and live.slices[-1][1].frames == 90)
         live.until(lambda: live.state() == "Done")
-        same(live.slices[-1][1].image, whole)
+        assert_same(live.slices[-1][1].image, whole)
 
 
 def test_latches_of_an_earlier_scan_do_not_get_in(tmp_path, scan) -> None:
@@ -161,7 +161,7 @@ def test_the_callback_in_a_notebook_gives_the_same_slice(tmp_path, scan, whole) 
         callback(entry.data["name"], entry.data["doc"])
         if entry.data["name"] == "event_page":
             callback("stream_datum", {})
-    same(states[-1].image, whole)
+    assert_same(states[-1].image, whole)
     assert len(states) > 1
 
 

@@ -200,7 +200,7 @@ def test_a_step_of_the_clean_up_that_fails_skips_no_other() -> None:
     assert driver.of("set", "sample_x")[-1][1].args[0] == 0.5
 
 
-def refuse(devices: Any, match: str, driver: Driver | None = None, **changes: Any) -> None:
+def assert_refused(devices: Any, match: str, driver: Driver | None = None, **changes: Any) -> None:
     driver = driver or Driver()
     with pytest.raises(ScanRefused, match=match):
         driver.run(tomography(devices, spec(**changes)))
@@ -211,30 +211,30 @@ def refuse(devices: Any, match: str, driver: Driver | None = None, **changes: An
 def test_a_path_beyond_a_limit_is_refused_before_any_run() -> None:
     devices = beamline()
     devices.rotation.limits = (0.0, 180.0)
-    refuse(devices, "run-up included.*no beam was used")
+    assert_refused(devices, "run-up included.*no beam was used")
 
 
 def test_flats_beyond_the_sample_stage_are_refused() -> None:
     devices = beamline()
     devices.sample_stage.x.limits = (-2.0, 2.0)
-    refuse(devices, "sample x")
+    assert_refused(devices, "sample x")
 
 
 def test_a_sweep_that_is_too_fast_is_refused() -> None:
-    refuse(beamline(), "at most 180 deg/s, saw 360 deg/s", period_s=0.005, exposure_s=0.004)
+    assert_refused(beamline(), "at most 180 deg/s, saw 360 deg/s", period_s=0.005, exposure_s=0.004)
 
 
 def test_an_open_shutter_is_refused() -> None:
     devices = beamline()
     devices.shutter.state.value = "Open"
-    refuse(devices, "shutter: expected Closed, saw Open")
+    assert_refused(devices, "shutter: expected Closed, saw Open")
 
 
 def test_a_beamline_that_lacks_a_device_is_refused_after_a_while() -> None:
     devices = beamline()
     devices.watch.value = "camera: expected VT:Cam to answer, saw it disconnect"
     driver = Driver()
-    refuse(devices, "camera: expected VT:Cam to answer", driver)
+    assert_refused(devices, "camera: expected VT:Cam to answer", driver)
     assert sum(message.args[0] for _, message in driver.of("sleep")) == pytest.approx(30.0, abs=0.2)
 
 
@@ -253,7 +253,7 @@ def test_what_a_device_refuses_is_told_in_its_words() -> None:
     failed = FailedStatus("status")
     failed.__cause__ = RuntimeError("lease: expected 9.0 s of beam, saw 2.0 s left")
     driver = Driver(lambda _, m: failed if m.command == "wait" else None)
-    refuse(beamline(), "expected 9.0 s of beam, saw 2.0 s left", driver)
+    assert_refused(beamline(), "expected 9.0 s of beam, saw 2.0 s left", driver)
 
 
 def test_priming_frames_that_do_not_pair_end_the_scan_before_any_beam() -> None:

@@ -1,6 +1,7 @@
 """The shipped beamline, and scans on it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -119,6 +120,15 @@ def test_a_real_beamline_that_lacks_something_is_refused(
 ) -> None:
     with pytest.raises(FileRefused, match=sentence):
         load_beamline(written(tmp_path, real(**changes)))
+
+
+@pytest.mark.parametrize(
+    "setting", [{"source": "replay"}, {"energy_keV": 90.0}, {"samples": []}, {"prefix": "XX:"}]
+)
+def test_what_the_file_says_once_the_guard_is_not_told_otherwise(setting: dict[str, Any]) -> None:
+    (key,) = setting
+    with pytest.raises(FileRefused, match=rf"^guard\.{key}: follows from the rest of the file"):
+        check_settings(changed(guard=setting))
 
 
 def test_a_material_that_nobody_knows_is_refused_before_anything_starts() -> None:

@@ -12,6 +12,17 @@ from voltomo.profiles.yaml_file import FileRefused, sentence
 _PLAYED_keV = (8.0, 60.0)
 """What the virtual beamline can be set to while it plays a recording."""
 
+_DERIVED = ("prefix", "source", "samples", "energy_keV")
+"""What of the guard's settings nobody may say twice, or doses could be counted otherwise."""
+
+
+def _said_twice(file: BeamlineFile) -> list[str]:
+    return [
+        f"guard.{key}: follows from the rest of the file; leave it out"
+        for key in _DERIVED
+        if key in file.guard
+    ]
+
 
 def check_settings(file: BeamlineFile) -> dict[str, Any]:
     """Sections of ``settings.json`` for a beamline.
@@ -54,7 +65,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
         "camera": {**camera, **of_camera},
     }
     live: dict[str, Any] = {"prefix": file.prefix, **file.live}
-    mistakes: list[str] = []
+    mistakes = _said_twice(file)
     checked: dict[str, Any] = {}
     sections: list[tuple[str, type[BaseModel], dict[str, Any]]] = [
         ("guard", GuardSettings, guard),

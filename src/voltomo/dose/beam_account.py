@@ -17,7 +17,7 @@ from voltomo.dose.exposure import OUT_OF_FIELD, REPLAY, Exposure, OpenBeam
 from voltomo.dose.flux_record import FluxRecord
 from voltomo.dose.guard_settings import GuardSettings
 from voltomo.dose.guard_words import HeldLease
-from voltomo.dose.lease import Settlement
+from voltomo.dose.lease import LeaseRequest, Settlement
 from voltomo.dose.ledger import Account, Ledger
 from voltomo.model.sample import Sample
 
@@ -103,9 +103,14 @@ class BeamAccount:
     @property
     def stamp(self) -> str:
         """Why nothing is charged now; empty where the sample pays."""
+        return self.stamp_of(self.payer.request if self.payer else None)
+
+    def stamp_of(self, request: LeaseRequest | None) -> str:
+        """Why a lease would be charged nothing now; empty where its sample pays."""
         if self.settings.source == "replay":
             return REPLAY
-        return OUT_OF_FIELD if self.out_of_field else ""
+        beside = request is not None and request.beside_sample
+        return OUT_OF_FIELD if beside and self.out_of_field else ""
 
     @property
     def current_sample(self) -> str:

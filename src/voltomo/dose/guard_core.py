@@ -115,6 +115,8 @@ class GuardCore(GuardSenses):
     def start(self, now_s: float, last_entry_s: float | None = None) -> None:
         """Begin, after the log was folded: charge what a guard that died had reserved.
 
+        What latched a guard keeps its successor latched, until somebody resets it with a reason.
+
         Parameters
         ----------
         now_s : float
@@ -124,6 +126,7 @@ class GuardCore(GuardSenses):
         """
         self._ticked_s = now_s
         self.account.counted_until(now_s if last_entry_s is None else min(last_entry_s, now_s))
+        self._latched = dict(self.account.ledger.latched)
         dead = self.account.charge_dead_leases()
         self._died_leased = bool(dead)
         self._log("start", {"settings": self.settings.model_dump(), "charged": dead, "utc": now_s})

@@ -33,6 +33,10 @@ class LeaseRequest(BaseModel):
     gate : {"trigger_window", "lease"}
         "trigger_window": the hardware opens only while triggers are due. "lease": open as long as
         the lease lives (stepped scans).
+    beside_sample : bool
+        Whether the sample stands out of the field on purpose, for flats. Only then, and only while
+        its stage is read there, standing still, does the sample pay nothing: an axis that was set
+        to zero anew cannot make a sweep free.
     trigger_deadline_s : float or None
         The latched trigger count must rise at least this often once triggers flow; None where
         nothing is triggered.
@@ -46,6 +50,7 @@ class LeaseRequest(BaseModel):
     purpose: str = Field(default="", max_length=100)
     scan_uid: str | None = Field(default=None, max_length=100)
     gate: Literal["trigger_window", "lease"] = "trigger_window"
+    beside_sample: bool = False
     trigger_deadline_s: float | None = Field(default=None, gt=0, le=86400)
 
 

@@ -40,7 +40,7 @@ def unaffordable(account: BeamAccount, request: LeaseRequest, now_s: float) -> s
     sample = account.settings.sample(request.sample)
     if sample is None:
         return unknown_sample(account, request.sample)
-    if account.stamp:
+    if account.stamp_of(request):
         return ""
     budget = account.budget(sample, now_s)
     refusal = budget.refusal(request.seconds, request.dose_Gy, request.purpose)

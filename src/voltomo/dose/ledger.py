@@ -64,6 +64,7 @@ class Ledger:
         self._accounts: dict[str, Account] = {}
         self.open_leases: dict[str, OpenLease] = {}
         self.last_sample: str | None = None
+        self.latched: dict[str, None] = {}
 
     def add(self, kind: str, data: Mapping[str, Any]) -> None:
         """Take the next entry of the exposure log; kinds that cost nothing are passed over."""
@@ -73,6 +74,10 @@ class Ledger:
             self._expose(data)
         elif kind == "settle":
             self.open_leases.pop(data["lease_id"], None)
+        elif kind == "latch":
+            self.latched[data["reason"]] = None
+        elif kind == "reset":
+            self.latched.clear()
 
     def _reserve(self, data: Mapping[str, Any]) -> None:
         request = data["request"]
