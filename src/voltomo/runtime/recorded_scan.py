@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import h5py
 import numpy as np
@@ -61,22 +61,18 @@ class Grid:
         return int(np.count_nonzero(self.projection_of_trigger < 0))
 
 
-@dataclass(frozen=True)
-class RecordedScan:
-    """A scan from a file, in counts.
+@dataclass(frozen=True, kw_only=True)
+class RecordedWords:
+    """What a file says of its scan.
 
     Attributes
     ----------
     path : Path
         Where it was read from.
-    kind : {"NXtomo", "DataExchange"}
-        Its layout.
     title, sample : str
         Empty where the file does not say.
     angles_deg : array, shape (n,)
         Angle of each projection.
-    projections, flats, darks : array, shape (n | k | m, rows, columns), uint16
-        The frames.
     scale : float
         Counts per recorded unit; 1 where whole numbers were recorded that fit 16 bits.
     exposure_s, pixel_um, energy_keV, axis_column : float or None
@@ -84,18 +80,56 @@ class RecordedScan:
     """
 
     path: Path
-    kind: Literal["NXtomo", "DataExchange"]
     title: str
     sample: str
     angles_deg: Floats
-    projections: Counts
-    flats: Counts
-    darks: Counts
     scale: float
     exposure_s: float | None
     pixel_um: float | None
     energy_keV: float | None
     axis_column: float | None
+
+    @property
+    def assumed(self) -> list[str]:
+        """What a replay has to assume, because the file does not say: pixel size, energy."""
+        said = {"pixel size": self.pixel_um, "energy": self.energy_keV}
+        return [name for name, value in said.items() if value is None]
+
+    def grid(self) -> Grid:
+        """The equidistant angles that the projections lie on, holes included."""
+        return even_grid(self.angles_deg)
+
+
+def _words(recording: Recording, path: Path, scale: float | None) -> dict[str, Any]:
+    return {
+        "path": Path(path),
+        "title": recording.title,
+        "sample": recording.sample,
+        "angles_deg": recording.angles_deg,
+        "scale": _scale(recording) if scale is None else scale,
+        "exposure_s": recording.exposure_s,
+        "pixel_um": recording.pixel_um,
+        "energy_keV": recording.energy_keV,
+        "axis_column": recording.axis_column,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedScan(RecordedWords):
+    """A scan from a file, in counts.
+
+    Attributes
+    ----------
+    kind : {"NXtomo", "DataExchange"}
+        Its layout.
+    projections, flats, darks : array, shape (n | k | m, rows, columns), uint16
+        The frames.
+    """
+
+    kind: Literal["NXtomo", "DataExchange"]
+    projections: Counts
+    flats: Counts
+    darks: Counts
 
     @classmethod
     def read(cls, path: Path, scale: float | None = None) -> Self:
@@ -114,60 +148,32 @@ class RecordedScan:
             As `RecordedHead.read`.
         """
         with _opened(path) as recording:
-            scale = _scale(recording) if scale is None else scale
+            words = _words(recording, path, scale)
             return cls(
-                path=Path(path),
+                **words,
                 kind=recording.kind,
-                title=recording.title,
-                sample=recording.sample,
-                angles_deg=recording.angles_deg,
-                projections=_counts(recording.projections, scale),
-                flats=_counts(recording.flats, scale),
-                darks=_counts(recording.darks, scale),
-                scale=scale,
-                exposure_s=recording.exposure_s,
-                pixel_um=recording.pixel_um,
-                energy_keV=recording.energy_keV,
-                axis_column=recording.axis_column,
+                projections=_counts(recording.projections, words["scale"]),
+                flats=_counts(recording.flats, words["scale"]),
+                darks=_counts(recording.darks, words["scale"]),
             )
 
-    @property
-    def assumed(self) -> list[str]:
-        """What a replay has to assume, because the file does not say: pixel size, energy."""
-        return _assumed(self.pixel_um, self.energy_keV)
 
-    def grid(self) -> Grid:
-        """The equidistant angles that the projections lie on, holes included."""
-        return even_grid(self.angles_deg)
-
-
-@dataclass(frozen=True)
-class RecordedHead:
-    """What a file says of its scan, without the images.
+@dataclass(frozen=True, kw_only=True)
+class RecordedHead(RecordedWords):
+    """What a file says of its scan, and the size of the images, which are not read.
 
     Attributes
     ----------
-    path, title, sample, angles_deg, scale, exposure_s, pixel_um, energy_keV, axis_column
-        As in `RecordedScan`.
     rows, columns : int
         Size of an image.
     flats, darks : int
         How many there are.
     """
 
-    path: Path
-    title: str
-    sample: str
-    angles_deg: Floats
     rows: int
     columns: int
     flats: int
     darks: int
-    scale: float
-    exposure_s: float | None
-    pixel_um: float | None
-    energy_keV: float | None
-    axis_column: float | None
 
     @classmethod
     def read(cls, path: Path, scale: float | None = None) -> Self:
@@ -188,29 +194,12 @@ class RecordedHead:
         """
         with _opened(path) as recording:
             return cls(
-                path=Path(path),
-                title=recording.title,
-                sample=recording.sample,
-                angles_deg=recording.angles_deg,
+                **_words(recording, path, scale),
                 rows=recording.projections.rows,
                 columns=recording.projections.columns,
                 flats=len(recording.flats),
                 darks=len(recording.darks),
-                scale=_scale(recording) if scale is None else scale,
-                exposure_s=recording.exposure_s,
-                pixel_um=recording.pixel_um,
-                energy_keV=recording.energy_keV,
-                axis_column=recording.axis_column,
             )
-
-    @property
-    def assumed(self) -> list[str]:
-        """What a replay has to assume, because the file does not say: pixel size, energy."""
-        return _assumed(self.pixel_um, self.energy_keV)
-
-    def grid(self) -> Grid:
-        """The equidistant angles that the projections lie on, holes included."""
-        return even_grid(self.angles_deg)
 
     def views(self, numbers: ArrayLike) -> tuple[Counts, Counts, Counts]:
         """Some projections, all flats and all darks, in counts.
@@ -225,11 +214,6 @@ class RecordedHead:
                 _counts(recording.flats, self.scale),
                 _counts(recording.darks, self.scale),
             )
-
-
-def _assumed(pixel_um: float | None, energy_keV: float | None) -> list[str]:
-    said = {"pixel size": pixel_um, "energy": energy_keV}
-    return [name for name, value in said.items() if value is None]
 
 
 @contextmanager
