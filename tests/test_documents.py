@@ -174,14 +174,14 @@ def test_files_that_guides_show_are_accepted(guide: Path, tmp_path: Path) -> Non
             model = {"# scan.yml": ScanFile, "# beamline.yml": BeamlineFile}[kind]
             file = tmp_path / "shown.yml"
             file.write_text(text, encoding="utf-8")
-            load_yaml(file, model)
+            assert type(load_yaml(file, model)) is model
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=name_of)
 def test_python_of_guides_is_python(guide: Path) -> None:
     for language, text in blocks(guide):
         if language == "python":
-            ast.parse(textwrap.dedent(text))
+            assert ast.parse(textwrap.dedent(text)).body
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -240,6 +240,7 @@ def test_a_beamline_of_its_own_ends_with_it_even_in_mid_sweep(tmp_path: Path) ->
     assert "beamline 'by path'" in shell.banner
     assert "exit ends the session and the virtual beamline." in shell.banner
     world = World.open(folder.world)
+    first_port = min(folder.addresses().channel_access.values())
     shell.begin(f"RE(tomography(beamline, {LONG}, md=metadata))")
     VirtualBeamline.wait(lambda: bool((world.frames.since(0)["index"] >= 40).any()), 30)
     told_s = world.now_s()
@@ -259,4 +260,4 @@ def test_a_beamline_of_its_own_ends_with_it_even_in_mid_sweep(tmp_path: Path) ->
     assert not left_of(folder)
     for lock in (folder.beamline_lock, folder.supervisor_lock):
         FileLock(lock, "the test").acquire().release()
-    lock_ports("the test", min(folder.addresses().channel_access.values())).release()
+    lock_ports("the test", first_port).release()

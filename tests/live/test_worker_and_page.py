@@ -206,6 +206,9 @@ def test_the_height_is_moved_by_a_put(station: Station) -> None:
         station.until(lambda: observer.latest is not None and observer.latest.frames == 90)
         station.ask("VT:Live:Height 2")
         station.until(lambda: observer.latest is not None and observer.latest.row == 2)
+        assert observer.latest is not None
+        assert observer.latest.frames == 90
+    assert station.ask("VT:Live:Height") == 2
 
 
 def test_the_page_is_there_and_keeps_others_out(station: Station) -> None:
