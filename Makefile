@@ -59,8 +59,9 @@ setup: $(VENV)/.runtime $(VENV)/.developer $(VENV)/.warm ## Make .venv with ever
 demo: $(VENV)/.runtime $(VENV)/.warm ## Scan a virtual cell and leave files and reports in demo-output/.
 	$(BIN)/voltomo demo
 
+# Two at a time: what needs the one virtual beamline, and all the rest (tests/conftest.py).
 test: setup ## Run all tests.
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 lint: $(VENV)/.developer ## Check style, format, types and imports between rooms.
 	$(BIN)/ruff check

@@ -65,6 +65,12 @@ def sweep_path(block: Block, velocity_deg_s: float, acceleration_s: float) -> Sw
     return SweepPath(block.start_deg - away, last_deg + away, velocity_deg_s)
 
 
+def first_approach_deg(spec: ScanSpec, acceleration_s: float) -> float:
+    """Where the stage has to stand before the first sweep."""
+    first = next(block for block in spec.blocks() if block.kind == "sweep")
+    return sweep_path(first, spec.velocity_deg_s, acceleration_s).approach_deg
+
+
 def beam_window(exposure_s: float, travel_s: float) -> BeamWindow:
     """Window that lets no exposure see a moving shutter, and little more."""
     return BeamWindow(travel_s + GATE_MARGIN_S, exposure_s + TAIL_MARGIN_S, travel_s)

@@ -16,6 +16,7 @@ from bluesky.utils import FailedPause
 from voltomo.model.camera_clock import track_clock
 from voltomo.model.frame_table import Triggers
 from voltomo.model.scan_spec import Block, ScanSpec
+from voltomo.plans.arithmetic import first_approach_deg
 from voltomo.plans.clean_up import clean_up
 from voltomo.plans.preflight import Facts, demand_closed, preflight
 from voltomo.plans.protocols import TomographyBeamline
@@ -32,6 +33,7 @@ Plan = Generator[Msg, Any, Any]
 
 log = logging.getLogger(__name__)
 
+_TURNED = "turned to the start"
 _INTERRUPTED = (
     "the scan was interrupted outside its blocks, where it cannot be resumed; the beam is off"
 )
@@ -172,11 +174,15 @@ def _blocks(
     for stream in dict.fromkeys(STREAMS[block.kind] for block in spec.blocks()):
         yield from bps.declare_stream(beamline.camera, name=stream, collect=True)
     out_mm = facts.sample_x_mm + spec.flats_shift_mm
+    # The stage turns back while no beam is needed; a sample is shifted only once it stands.
+    turned_deg = first_approach_deg(spec, facts.acceleration_s)
+    yield from bps.abs_set(beamline.rotation, turned_deg, group=_TURNED)
     for block in spec.blocks():
         yield from bps.checkpoint()
         if block.kind in ("priming", "darks"):
             yield from demand_closed(beamline)
         if block.kind == "flats":
+            yield from bps.wait(_TURNED)
             yield from _move_sample(beamline, out_mm)
         at.block = block
         pages = yield from run_block(beamline, block, spec, facts, uid)

@@ -36,6 +36,18 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "voltomo")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares the virtual beamline stays in one process, and comes first: it waits most."""
+
+    def shares(item: pytest.Item) -> bool:
+        return "beamline" in getattr(item, "fixturenames", ())
+
+    for item in items:
+        group = "beamline" if shares(item) else item.path.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not shares(item))
+
+
 @pytest.fixture(scope="session")
 def beamline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """The virtual beamline, started for the first test that needs it (`VirtualBeamline`)."""

@@ -56,9 +56,21 @@ def test_the_stage_starts_its_sweep_only_with_a_lease() -> None:
     driver = Driver()
     driver.run(tomography(beamline(), spec()))
     (request,) = [n for n, r in lease_words(driver) if r is not None and r.purpose == "sweep_0"]
-    approach, run_down = driver.of("set", "rotation")
-    assert approach[0] < request < run_down[0]
+    early, approach, run_down = driver.of("set", "rotation")
+    assert early[1].args == approach[1].args
+    assert early[0] < approach[0] < request < run_down[0]
     assert approach[1].args[0] < 0 < 178.2 < run_down[1].args[0]
+
+
+def test_the_stage_turns_to_its_start_meanwhile_and_stands_when_the_sample_is_shifted() -> None:
+    driver = Driver()
+    driver.run(tomography(beamline(), spec()))
+    early = driver.of("set", "rotation")[0]
+    stands = next(n for n, m in driver.of("wait") if m.kwargs["group"] == early[1].kwargs["group"])
+    trains = [(n, m.args[0]) for n, m in driver.of("prepare") if isinstance(m.args[0], TriggerTrain)]
+    darks = next(n for n, train in trains if train.block.kind == "darks")
+    shifted = driver.of("set", "sample_x")[0][0]
+    assert early[0] < darks < stands < shifted
 
 
 def test_every_lease_is_given_back_before_the_next_is_asked_for() -> None:
