@@ -67,7 +67,8 @@ def test_the_stage_turns_to_its_start_meanwhile_and_stands_when_the_sample_is_sh
     driver.run(tomography(beamline(), spec()))
     early = driver.of("set", "rotation")[0]
     stands = next(n for n, m in driver.of("wait") if m.kwargs["group"] == early[1].kwargs["group"])
-    trains = [(n, m.args[0]) for n, m in driver.of("prepare") if isinstance(m.args[0], TriggerTrain)]
+    prepared = [(n, m.args[0]) for n, m in driver.of("prepare")]
+    trains = [(n, word) for n, word in prepared if isinstance(word, TriggerTrain)]
     darks = next(n for n, train in trains if train.block.kind == "darks")
     shifted = driver.of("set", "sample_x")[0][0]
     assert early[0] < darks < stands < shifted
