@@ -61,7 +61,7 @@ demo: $(VENV)/.runtime $(VENV)/.warm ## Scan a virtual cell and leave files and 
 
 # Two at a time: what needs the one virtual beamline, and all the rest (tests/conftest.py).
 test: setup ## Run all tests.
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --no-loadscope-reorder
 
 lint: $(VENV)/.developer ## Check style, format, types and imports between rooms.
 	$(BIN)/ruff check

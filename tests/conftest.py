@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -36,17 +37,38 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "voltomo")
 
 
-@pytest.hookimpl(tryfirst=True)
+_SHARING = (
+    *(f"tests/end_to_end/test_{name}.py" for name in (
+        "bad_input", "interrupts", "kills", "replay", "shell", "stuck_shutter", "truth",
+    )),
+    "tests/plans/test_tomography_on_twin.py",
+)  # fmt: skip
+"""Files of tests on the one virtual beamline (`beamline`)."""
+
+
+def _group(nodeid: str) -> str:
+    """What must run in one process: all that shares the virtual beamline, else a file."""
+    path = nodeid.partition("::")[0]
+    return "beamline" if path in _SHARING else path
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares the virtual beamline stays in one process, and comes first: it waits most."""
-
-    def shares(item: pytest.Item) -> bool:
-        return "beamline" in getattr(item, "fixturenames", ())
-
+    """Take the tests on the virtual beamline first: they wait most, and all in one process."""
     for item in items:
-        group = "beamline" if shares(item) else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: not shares(item))
+        if "beamline" in getattr(item, "fixturenames", ()) and _group(item.nodeid) != "beamline":
+            raise pytest.UsageError(f"{item.path} uses the beamline: name it in {__name__}")
+    items.sort(key=lambda item: _group(item.nodeid) != "beamline")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand groups to processes."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return ByGroup(config, log)
 
 
 @pytest.fixture(scope="session")
