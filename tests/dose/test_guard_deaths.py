@@ -25,6 +25,7 @@ def test_a_killed_holder_loses_the_beam_within_a_second(bench: GuardBench, clien
     holder.kill()
     bench.wait_closed(killed_s, 1.0)
     bench.wait(lambda: "not renewed for 0.5 s" in client.get("Guard:Reason"), 2)
+    bench.wait(lambda: bench.of_lease(lease)[-1].kind == "settle", 2)
     kinds = [entry.kind for entry in bench.of_lease(lease)]
     assert kinds[-3:] == ["lost", "exposure", "settle"]
     bench.assert_logged()
