@@ -52,7 +52,7 @@ def test_a_full_disk_takes_the_beam_and_gives_none_until_it_is_reset(
     bench.assert_logged()
     allow_file_size(bench, -1)
     bench.wait(lambda: bench.of_lease(lease)[-1].kind == "settle", 3)
-    assert {"latch", "refuse"} <= {entry.kind for entry in bench.entries()}
+    bench.wait(lambda: {"latch", "refuse"} <= {entry.kind for entry in bench.entries()}, 3)
     bench.assert_logged()
     assert client.get("Guard:State") == 2
     client.put("Guard:Reset", "made room", wait=True)
