@@ -67,6 +67,8 @@ class Motor(PVGroup):
         self._homed = False
         self._renamed = False
         self._lost = False
+        # A motion begins and ends in several steps: no end may fall between those of a beginning.
+        self._changing = asyncio.Lock()
         self._fields: Any = self.value.field_inst
         self._hook()
 
@@ -167,6 +169,10 @@ class Motor(PVGroup):
 
     async def _go(self, user: float, speed: float | None = None) -> None:
         """Begin a motion; DMOV falls before this returns."""
+        async with self._changing:
+            await self._begin(user, speed)
+
+    async def _begin(self, user: float, speed: float | None) -> None:
         dial, here = self.to_dial(user), self.axis.at(self.axis.end_s)[0]
         now_dial = self._get("dial_readback_value") if not self.at_rest.is_set() else here
         self.at_rest.clear()
@@ -203,8 +209,13 @@ class Motor(PVGroup):
 
     async def finish(self, now_s: float) -> None:
         """Post the end of a motion as soon as it is there."""
-        if self.at_rest.is_set() or now_s < self.axis.end_s:
+        if self._changing.locked():
             return
+        async with self._changing:
+            if not self.at_rest.is_set() and now_s >= self.axis.end_s:
+                await self._end()
+
+    async def _end(self) -> None:
         await self.readback()
         dial = self.axis.at(self.axis.end_s)[0]
         if abs(dial - self._get("dial_desired_value")) > self.limits.resolution:
