@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.virtual_beamline import VirtualBeamline, scan_file
 from voltomo.model.names import run_name
+from voltomo.runtime.recorded_scan import EVEN_WITHIN, RecordedHead
 
 pytestmark = [pytest.mark.twin, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -37,7 +39,7 @@ def replay(recording: Path, output: Path, *options: str) -> dict[str, Any]:
     return scan
 
 
-def assert_replayed(scan: dict[str, Any], output: Path) -> None:
+def assert_replayed(scan: dict[str, Any], output: Path, recording: Path) -> None:
     assert scan["source"] == "replay"
     assert scan["dose_Gy"] == 0
     assert scan["missing"] == scan["triggers"] - scan["frames"]
@@ -50,13 +52,17 @@ def assert_replayed(scan: dict[str, Any], output: Path) -> None:
     found = re.search(r"Total number of errors:\s*(\d+)", said.stdout + said.stderr)
     assert found
     assert int(found[1]) == 0, said.stdout
+    was = RecordedHead.read(recording).angles_deg
+    played = RecordedHead.read(output / scan["nxtomo"]).angles_deg
+    step_deg = np.median(np.diff(was))
+    assert played == pytest.approx(was, abs=EVEN_WITHIN * abs(step_deg))
 
 
 def test_what_the_twin_recorded_can_be_played(beamline: VirtualBeamline, tmp_path: Path) -> None:
     recorded = beamline.scan(scan_file())
     nexus = beamline.folder.exports / f"{run_name(recorded.record.uid)}.nxs"
     scan = replay(nexus, tmp_path / "out", "--axis", str(beamline.file.axis_column))
-    assert_replayed(scan, tmp_path / "out")
+    assert_replayed(scan, tmp_path / "out", nexus)
     assert scan["missing"] == 0
 
 
@@ -64,4 +70,4 @@ def test_what_the_twin_recorded_can_be_played(beamline: VirtualBeamline, tmp_pat
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
 def test_real_data_can_be_played(recording: Path, tmp_path: Path) -> None:
     scan = replay(recording, tmp_path / "out")
-    assert_replayed(scan, tmp_path / "out")
+    assert_replayed(scan, tmp_path / "out", recording)

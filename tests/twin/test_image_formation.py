@@ -20,7 +20,6 @@ EXPOSURE = Exposure(
     weights=np.array([0.5, 0.5]),
     fluence_per_cm2=FLUENCE,
     open_part=1.0,
-    start_angle_deg=9.8,
     mid_angle_deg=10.2,
     sample_x_mm=0.0,
     sample_z_mm=0.0,

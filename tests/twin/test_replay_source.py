@@ -25,7 +25,6 @@ EXPOSURE = Exposure(
     weights=np.array([1.0]),
     fluence_per_cm2=1e9,
     open_part=1.0,
-    start_angle_deg=0.0,
     mid_angle_deg=0.0,
     sample_x_mm=0.0,
     sample_z_mm=0.0,
@@ -59,7 +58,7 @@ def replay() -> ReplayFrames:
 def test_the_projection_nearest_in_angle(
     replay: ReplayFrames, angle_deg: float, value: int
 ) -> None:
-    frame = replay.frame(replace(EXPOSURE, start_angle_deg=angle_deg))
+    frame = replay.frame(replace(EXPOSURE, mid_angle_deg=angle_deg))
     assert frame.shape == replay.shape == (4, 40)
     assert (frame == value).all()
 
@@ -67,7 +66,7 @@ def test_the_projection_nearest_in_angle(
 @pytest.mark.parametrize("angle_deg", [50.0, 53.0, 180.0, 250.0])
 def test_what_was_not_recorded_is_missed(replay: ReplayFrames, angle_deg: float) -> None:
     with pytest.raises(Unrecorded, match=r"no projection within 5\.000 deg"):
-        replay.frame(replace(EXPOSURE, start_angle_deg=angle_deg))
+        replay.frame(replace(EXPOSURE, mid_angle_deg=angle_deg))
 
 
 def test_flats_and_darks_come_in_turn(replay: ReplayFrames) -> None:

@@ -73,7 +73,8 @@ def replay_job(path: Path, axis_column: float | None, output: Path, rate: float)
         sample=sample.name,
         projections=grid.count,
         range_deg=grid.step_deg * grid.count,
-        start_deg=grid.start_deg,
+        # Recorded angles are those of mid-exposure; the trigger comes half an exposure earlier.
+        start_deg=grid.start_deg - grid.step_deg * _EXPOSURE_OF_PERIOD / 2,
         exposure_s=_EXPOSURE_OF_PERIOD * period_s,
         period_s=period_s,
         darks=recorded.darks,

@@ -30,8 +30,8 @@ class Exposure:
         Photons through the shutter, at the sample.
     open_part : float
         Mean opening of the shutter.
-    start_angle_deg, mid_angle_deg : float
-        At the trigger and at mid-exposure.
+    mid_angle_deg : float
+        At mid-exposure.
     sample_x_mm, sample_z_mm : float
         Of the stage below the rotation, at mid-exposure.
     energy_keV : float
@@ -45,7 +45,6 @@ class Exposure:
     weights: NDArray[np.float64]
     fluence_per_cm2: float
     open_part: float
-    start_angle_deg: float
     mid_angle_deg: float
     sample_x_mm: float
     sample_z_mm: float
@@ -109,7 +108,6 @@ def expose(world: World, number: int, start_s: float, end_s: float) -> Exposure:
         weights=shares / total if total > 0 else np.zeros(parts),
         fluence_per_cm2=total,
         open_part=float(((shutter[1:] + shutter[:-1]) / 2).mean()),
-        start_angle_deg=float(rotation[0]),
         mid_angle_deg=float(rotation[(_SAMPLES - 1) // 2]),
         sample_x_mm=_known(at_middle["sample_x"], 0.0),
         sample_z_mm=_known(at_middle["sample_z"], 0.0),

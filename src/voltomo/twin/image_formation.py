@@ -152,7 +152,6 @@ class PhantomCamera:
             weights=np.array([1.0]),
             fluence_per_cm2=self._nominal_fluence,
             open_part=1.0,
-            start_angle_deg=0.0,
             mid_angle_deg=0.0,
             sample_x_mm=0.0,
             sample_z_mm=0.0,

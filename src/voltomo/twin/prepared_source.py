@@ -31,7 +31,6 @@ class PreparedFrames:
                 weights=np.array([1.0]),
                 fluence_per_cm2=fluence,
                 open_part=float(fluence > 0),
-                start_angle_deg=angle_deg,
                 mid_angle_deg=angle_deg,
                 sample_x_mm=x_mm,
                 sample_z_mm=0.0,

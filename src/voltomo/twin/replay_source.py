@@ -48,7 +48,7 @@ class ReplayFrames:
         if abs(exposure.sample_x_mm) >= self._out_mm:
             self._flats_shown += 1
             return scan.flats[(self._flats_shown - 1) % len(scan.flats)]
-        return scan.projections[self._projection(exposure.start_angle_deg)]
+        return scan.projections[self._projection(exposure.mid_angle_deg)]
 
     def _projection(self, angle_deg: float) -> int:
         grid = self._grid
