@@ -29,7 +29,7 @@ def test_a_motion_that_begins_is_not_called_done_meanwhile(tmp_path: Path, steps
             await asyncio.sleep(0)
             await written(**values)
 
-        motor._set = slow  # type: ignore[method-assign]
+        motor._set = slow
         putting = asyncio.ensure_future(motor.accept(20.0))
         for _ in range(steps):
             await asyncio.sleep(0)
