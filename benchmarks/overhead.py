@@ -81,7 +81,7 @@ def main() -> None:
     scan_file = ScanFile(
         sample="demo cell",
         projections=int(np.ceil(seconds * _RATE)),
-        exposure_s=0.6 / _RATE,
+        exposure_s=0.95 / _RATE,
         period_s=1 / _RATE,
     )
     with tempfile.TemporaryDirectory() as place:

@@ -20,6 +20,11 @@ def test_a_run_folder_is_private_and_found_again(tmp_path: Path, monkeypatch) ->
     given = Addresses(channel_access={"motion": 21000}, pv_access={"camera": 21001}, page=21038)
     folder.write_addresses(given)
     assert folder.addresses() == given
+    folder.frame_ring.symlink_to("/proc/1/fd/3")
+    folder.forget_services()
+    assert not folder.frame_ring.is_symlink()
+    with pytest.raises(FileNotFoundError, match="start them with 'voltomo up'"):
+        folder.addresses()
 
 
 def test_json_is_replaced_whole(tmp_path: Path) -> None:

@@ -26,5 +26,5 @@ def run_down(run_folder: Path | None) -> None:
     ended += end_leftovers(folder)
     if holder(folder.supervisor_lock) is None:
         # One that was killed has left them; others may listen there before long.
-        folder.remove_addresses()
+        folder.forget_services()
     typer.echo(f"ended: {', '.join(ended)}" if ended else f"nothing runs in {folder.root}")

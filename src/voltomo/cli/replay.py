@@ -12,7 +12,7 @@ from voltomo.cli.job import Job, output_folder, run_job
 from voltomo.model.names import safe_name
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
 from voltomo.profiles.scan_file import ScanFile
-from voltomo.runtime.recorded_scan import RecordedHead
+from voltomo.runtime.recorded_scan import Grid, RecordedHead
 
 _PIXEL_UM = 1.0
 _ENERGY_KEV = 20.0
@@ -73,8 +73,7 @@ def replay_job(path: Path, axis_column: float | None, output: Path, rate: float)
         sample=sample.name,
         projections=grid.count,
         range_deg=grid.step_deg * grid.count,
-        # Recorded angles are those of mid-exposure; the trigger comes half an exposure earlier.
-        start_deg=grid.start_deg - grid.step_deg * _EXPOSURE_OF_PERIOD / 2,
+        start_deg=_first_edge_deg(grid),
         exposure_s=_EXPOSURE_OF_PERIOD * period_s,
         period_s=period_s,
         darks=recorded.darks,
@@ -82,6 +81,11 @@ def replay_job(path: Path, axis_column: float | None, output: Path, rate: float)
         flats_after=0,
     )
     return Job("replay", file, scan, output)
+
+
+def _first_edge_deg(grid: Grid) -> float:
+    """Angle of the first trigger: half an exposure before the recorded one, of mid-exposure."""
+    return grid.start_deg - grid.step_deg * _EXPOSURE_OF_PERIOD / 2
 
 
 def recorded_name(recorded: RecordedHead) -> str:

@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 
 _LIVE_S = 60.0
 _STOPPED_S = 5.0
-_SLICE_S = 5.0
+_SLICE_S = 20.0
+"""A worker that was started again is found at once as a rule, but now and then takes seconds."""
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ class Supervisor:
             write_json(self.folder.settings, self._settings)
             if self._prepare is not None:
                 self._prepare(self.folder)
-            self._resources.callback(self.folder.remove_addresses)
+            self._resources.callback(self.folder.forget_services)
             self.folder.write_addresses(self.addresses)
             for spec in self._specs(self.addresses):
                 self._kept[spec.name] = KeptService(spec, self.folder, self.addresses)

@@ -15,9 +15,9 @@ class LiveSummary(BaseModel):
     Parameters
     ----------
     frames_in : int
-        Frames that arrived over the stream.
+        Frames that arrived over the stream, those of priming included.
     frames_processed : int
-        Triggers whose frame was used, from the stream or from the file.
+        Triggers whose frame was used, from the stream or from the file, priming included.
     latency_p50_ms, latency_p99_ms : float or None
         From the end of an exposure to the publication of the slice that holds it, on the
         worker's clock, for frames that came over the stream: median, and 99 of 100 below it.

@@ -105,9 +105,13 @@ class RunFolder:
         """Publish where the services listen."""
         write_json(self.root / _ADDRESSES, addresses.model_dump(mode="json"))
 
-    def remove_addresses(self) -> None:
-        """Nothing listens there any more; somebody else may, before long."""
+    def forget_services(self) -> None:
+        """Nothing runs there any more: forget addresses, and the link into the camera's memory.
+
+        Somebody else may listen there before long, or be the process that the link names.
+        """
         (self.root / _ADDRESSES).unlink(missing_ok=True)
+        self.frame_ring.unlink(missing_ok=True)
 
     def addresses(self) -> Addresses:
         """Where the services listen.

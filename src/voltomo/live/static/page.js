@@ -128,7 +128,7 @@ function showValues(v) {
   show("sample", name);
   document.title = name ? `${name}: voltomo live` : "voltomo live";
   show("source", sources[v.source] ?? "");
-  show("uid", (v.scan_uid ?? dash).slice(0, 8));
+  show("uid", (v.scan_uid ?? dash).slice(0, 12));
   showScan(v);
   show("frames", number(v.frames_processed, 0));
   show("lost", number(v.lost_frames, 0), v.lost_frames > 0 ? "warn" : "");
