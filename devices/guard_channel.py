@@ -32,6 +32,7 @@ class GuardChannel(Device):
     dose_Gy = Component(EpicsSignalRO, "Dose", kind="hinted", auto_monitor=True)
     dose_rate_Gy_s = Component(EpicsSignalRO, "DoseRate", kind="normal", auto_monitor=True)
     budget_dose_Gy = Component(EpicsSignalRO, "BudgetDose", kind="normal", auto_monitor=True)
+    stops = Component(EpicsSignalRO, "Stops", kind="omitted", auto_monitor=True)
     budget_s = Component(EpicsSignalRO, "BudgetSeconds", kind="normal", auto_monitor=True)
 
     def __init__(self, prefix: str = "", *, name: str, **kwargs: Any) -> None:

@@ -30,7 +30,7 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True)
 class Facts:
-    """What the preflight found: shutter's window, stage's speed-up, sample's place, energy."""
+    """What the preflight found: window, speed-up, place, energy, how often the beam was stopped."""
 
     window: BeamWindow
     acceleration_s: float
@@ -38,6 +38,7 @@ class Facts:
     energy_keV: float
     beam_s: float
     bytes: int
+    stops_seen: int
 
     def document(self) -> dict[str, float]:
         """For the start document."""
@@ -100,6 +101,8 @@ def demand_closed(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
 def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, Facts]:
     demand_whole_detector(spec)
     yield from demand_devices(beamline)
+    # Read first: whoever stops the beam from here on stops this scan.
+    stops_seen = int((yield from bps.rd(beamline.lease.stops)))
     yield from demand_closed(beamline)
     travel_s = float((yield from bps.rd(beamline.shutter.travel_s)))
     window = beam_window(spec.exposure_s, travel_s)
@@ -114,6 +117,7 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
         (yield from _energy_keV(beamline)),
         scan_beam_seconds(spec, window),
         scan_bytes(spec),
+        stops_seen,
     )
     geometry = spec.geometry
     setup = CameraSetup(

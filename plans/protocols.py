@@ -38,7 +38,8 @@ class TomographyBeamline(Protocol):
     for the usual one), with readable ``acceleration`` and ``maximum_velocity``. ``sample_stage``
     has ``x`` (mm). ``energy`` reads as one value (keV). ``trigger`` is Preparable (TriggerTrain,
     None), Flyable and EventPageCollectable. ``lease`` is Movable (LeaseRequest, None), Triggerable
-    and Preparable (BeamNeed). ``shutter`` has readable ``state`` and ``travel_s``.
+    and Preparable (BeamNeed), with readable ``stops`` (how often the beam was stopped by hand).
+    ``shutter`` has readable ``state`` and ``travel_s``.
     """
 
     @property

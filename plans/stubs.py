@@ -52,17 +52,18 @@ def arm(
 
 
 def take_lease(
-    beamline: TomographyBeamline, block: Block, spec: ScanSpec, window: BeamWindow, uid: str
+    beamline: TomographyBeamline, block: Block, spec: ScanSpec, facts: Facts, uid: str
 ) -> Plan:
     """Ask for beam for one block; from here on the plan fails as soon as the lease is lost."""
     request = LeaseRequest(
         sample=spec.sample,
-        seconds=beam_seconds(block, window),
+        seconds=beam_seconds(block, facts.window),
         purpose=block.name,
         scan_uid=uid,
         gate="trigger_window",
         beside_sample=block.kind == "flats",
         trigger_deadline_s=trigger_deadline_s(block.period_s),
+        stops_seen=facts.stops_seen,
     )
     yield from bps.abs_set(beamline.lease, request, group="lease")
     yield from bps.wait("lease", timeout=_LEASE_S)
@@ -116,7 +117,7 @@ def run_block(
         yield from bps.wait("approach")
     yield from arm(beamline, block, spec, window, uid)
     if lit:
-        yield from take_lease(beamline, block, spec, window, uid)
+        yield from take_lease(beamline, block, spec, facts, uid)
     train = f"train {block.name}"
     yield from bps.complete(beamline.trigger, group=train)
     yield from bps.kickoff(beamline.trigger, group=train)

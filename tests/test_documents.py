@@ -130,6 +130,9 @@ def test_every_command_exists(document: str, command: str) -> None:
         assert {word for word in words[1:] if "=" not in word} <= targets
     elif words[0] == "voltomo":
         assert_understood(words[1:])
+    elif words[0] == "python":
+        assert words[1] == "-c"
+        compile(words[2], document, "exec")
     elif words[0].startswith("python3"):
         assert words[1] == "-m"
     elif words[0] in INSTALLED:

@@ -39,12 +39,15 @@ def test_beam_off_takes_the_beam_from_whoever_has_it(bench: GuardBench, client: 
     lease = client.take()
     bench.wait_open()
     said = voltomo(bench, "beam", "off")
-    assert said == "the beam is off: the shutter reads Closed; a lease that was held is lost"
+    assert said == (
+        "the beam is off: the shutter reads Closed; no scan that had begun gets it again"
+    )
     assert bench.open_part == 0
     assert "stopped by hand" in client.ask("renew", lease_id=lease)["error"]
     client.do("let_go")
     bench.wait(lambda: bench.of_lease(lease)[-1].kind == "settle", 2)
     assert voltomo(bench, "beam", "off") == said, "a beam that is off may be taken again"
+    assert client.get("Guard:Stops") == 2
     bench.assert_logged()
 
 

@@ -149,6 +149,33 @@ def test_stop_beam_ends_the_lease_at_once() -> None:
     assert "by hand" in rig.renew(lease)["error"]
 
 
+def test_a_scan_that_began_before_the_beam_was_stopped_gets_none() -> None:
+    rig = Rig()
+    seen = rig.core.stops
+    rig.core.stop_beam(rig.now_s)
+    rig.act()
+    assert "scans that had begun get no beam" in rig.core.reason
+    refused = rig.request(stops_seen=seen)["error"]
+    assert "stopped by hand after this scan had begun; start the scan again" in refused
+    rig.kill_guard()
+    rig.start_guard()
+    assert not rig.request(stops_seen=seen)["ok"], "a guard that was started again still knows"
+    assert rig.request(stops_seen=rig.core.stops)["ok"]
+
+
+def test_who_waited_for_the_lease_that_was_stopped_gets_none() -> None:
+    rig = Rig()
+    seen = rig.core.stops
+    first = rig.request(stops_seen=seen)["lease_id"]
+    rig.run(0.3, first)
+    rig.core.stop_beam(rig.now_s)
+    rig.act()
+    asked = rig.ask(stops_seen=seen)
+    rig.run(0.5)
+    assert "stopped by hand" in rig.answers[asked]["error"]
+    assert "reserve" not in rig.kinds()[-2:]
+
+
 @pytest.mark.parametrize("rises", [True, False])
 def test_triggers_must_come_once_they_flow(rises: bool) -> None:
     rig = Rig()

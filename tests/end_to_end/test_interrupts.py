@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.virtual_beamline import CLOSED_WITHIN_S, VirtualBeamline, refusal, scan_file, stored
+from tests.virtual_beamline import (
+    CLOSED_WITHIN_S,
+    VirtualBeamline,
+    command,
+    refusal,
+    scan_file,
+    stored,
+)
 from voltomo.model.names import run_name
 from voltomo.records.scan import Scan
 
@@ -103,6 +110,25 @@ def test_a_closed_terminal_ends_the_scan_at_once(beamline: VirtualBeamline) -> N
     os.close(ours)
     assert session.wait(timeout=60) == 1
     assert_ended_in_order(beamline, told_s, "the end of its terminal")
+
+
+def test_a_stop_by_hand_between_leases_ends_the_scan(beamline: VirtualBeamline) -> None:
+    since_s = beamline.world.now_s()
+    known = len(beamline.world.frames)
+    # Priming and many darks come first: seconds in which nobody has the beam.
+    session = beamline.start_scan(scan_file(darks=150, projections=40))
+    beamline.wait(lambda: len(beamline.world.frames) > known + 5, 60, session)
+    off = command("beam", "off", "--run-folder", beamline.folder.root)
+    said, _ = off.communicate(timeout=30)
+    assert off.returncode == 0, said
+    assert "no scan that had begun gets it again" in said
+    assert session.poll() is None, "it was between leases, and went on with its darks"
+    said, _ = session.communicate(timeout=60)
+    assert session.returncode == 1, said
+    assert "the beam was stopped by hand after this scan had begun" in said
+    assert beamline.closed_from(since_s, within_s=0.0)
+    scan = beamline.scan(scan_file(projections=40))
+    assert scan.record.outcome == "success"
 
 
 def test_a_signal_before_the_scan_begins_uses_no_beam(beamline: VirtualBeamline) -> None:

@@ -54,6 +54,8 @@ def beamline() -> Any:
     shutter = Named("shutter")
     shutter.state = Named("shutter_state", "Closed")  # type: ignore[attr-defined]
     shutter.travel_s = Named("shutter_travel", 0.015)  # type: ignore[attr-defined]
+    lease = Named("lease")
+    lease.stops = Named("lease_stops", 3)  # type: ignore[attr-defined]
     return SimpleNamespace(
         rotation=rotation,
         sample_stage=sample_stage,
@@ -62,7 +64,7 @@ def beamline() -> Any:
         trigger=Named("trigger"),
         beam_monitor=Named("beam_monitor", 1.0),
         energy=Named("energy", 20.0),
-        lease=Named("lease"),
+        lease=lease,
         watch=Named("watch"),
     )
 

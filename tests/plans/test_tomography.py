@@ -85,6 +85,20 @@ def test_every_lease_is_given_back_before_the_next_is_asked_for() -> None:
     assert not held
 
 
+def test_every_request_says_how_often_the_beam_had_been_stopped_when_the_scan_began() -> None:
+    driver, at = Driver(), beamline()
+    seen = at.lease.stops.value
+
+    def stopped_meanwhile(_number: int, message: Msg) -> None:
+        if message.command == "open_run":
+            at.lease.stops.value += 1
+
+    driver = Driver(stopped_meanwhile)
+    driver.run(tomography(at, spec()))
+    asked = [request for _, request in lease_words(driver) if request is not None]
+    assert [request.stops_seen for request in asked] == [seen] * 3
+
+
 def test_the_start_document_says_the_energy_that_was_read() -> None:
     driver, at = Driver(), beamline()
     at.energy.value = 25.5

@@ -24,6 +24,7 @@ _SHUT_S = 3.0
 _POLL_S = 0.02
 _CLOSED = "Closed"
 _LATCHED = "Latched"
+_OFF = "the beam is off: the shutter reads Closed; no scan that had begun gets it again"
 
 
 class _Line:
@@ -103,7 +104,7 @@ def run_beam_off(run_folder: Path | None) -> None:
         ) from error
     line.put("StopBeam", 1)
     if line.wait_closed():
-        say("the beam is off: the shutter reads Closed; a lease that was held is lost")
+        say(_OFF)
         return
     say(f"the guard enables the beam no more, but {line.shutter}: close it by hand", err=True)
     raise typer.Exit(1)

@@ -101,6 +101,11 @@ class GuardCore(GuardSenses):
         return "Idle" if self.lease is None else "Leased"
 
     @property
+    def stops(self) -> int:
+        """How often the beam was stopped by hand, since the exposure log began."""
+        return self.account.ledger.stops
+
+    @property
     def hurried(self) -> bool:
         """Whether something ends just now, so that ticks should come quickly."""
         return self.lease is not None and self.lease.ending is not None
@@ -235,10 +240,14 @@ class GuardCore(GuardSenses):
             self._lose("nobody waits for it any more", now_s)
 
     def stop_beam(self, now_s: float) -> None:
-        """Somebody wants the beam off, now."""
-        self._log("stop_beam", {"lease_id": self.lease.lease_id if self.lease else None})
+        """Somebody wants the beam off, now, and of scans that have begun, for good."""
+        entry = {"lease_id": self.lease.lease_id if self.lease else None}
+        self.account.ledger.add("stop_beam", entry)
+        self._log("stop_beam", entry)
         if self.lease is not None and self.lease.ending is None:
             self._lose("the beam was stopped by hand (StopBeam)", now_s)
+        elif self.lease is None:
+            self._note = "stopped by hand (StopBeam): scans that had begun get no beam"
 
     def log_failed(self, error: str, now_s: float) -> None:
         """The exposure log cannot be written: no beam without it."""
@@ -304,6 +313,11 @@ class GuardCore(GuardSenses):
             return f"the guard is latched: {self.reason}; reset it with a reason"
         if self.lease is not None:
             return f"{self.lease.described()} has the beam; wait until it is settled"
+        if request.stops_seen is not None and request.stops_seen != self.stops:
+            return (
+                "the beam was stopped by hand after this scan had begun; start the scan again "
+                "when the cause is known"
+            )
         if self._shutter.unfit:
             return self._shutter.unfit
         if request.trigger_deadline_s is not None and self._count is None:

@@ -77,6 +77,7 @@ class GuardRecords:
                 ("BudgetSeconds", "s"),
             )
         }
+        self._numbers["Stops"] = builder.longIn("Stops", initial_value=0)
         self._stop_beam = builder.longOut(
             "StopBeam", initial_value=0, always_update=True, on_update=stop_beam, blocking=True
         )

@@ -129,6 +129,8 @@ class GuardShell:
         if value:
             self._put_enable(0)
             await self._event(lambda: self._core.stop_beam(self._clock.now_s()))
+            # A scan that begins when this put is done must see that it was.
+            self._show(self._clock.now_s())
 
     async def reset(self, reason: str) -> None:
         """Clear the latch."""
@@ -350,5 +352,6 @@ class GuardShell:
             "DoseRate": core.account.rate_Gy_s(sample, now_s) if on else 0.0,
             "BudgetDose": status["dose_left_Gy"],
             "BudgetSeconds": status["seconds_left"],
+            "Stops": core.stops,
         }
         self.records.show(words, numbers, alarmed=core.alarmed)

@@ -40,6 +40,9 @@ class LeaseRequest(BaseModel):
     trigger_deadline_s : float or None
         The latched trigger count must rise at least this often once triggers flow; None where
         nothing is triggered.
+    stops_seen : int or None
+        How often the beam had been stopped by hand (``Guard:Stops``) when the scan began. A scan
+        that began before the last stop gets no beam any more; None for what is no scan.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +55,7 @@ class LeaseRequest(BaseModel):
     gate: Literal["trigger_window", "lease"] = "trigger_window"
     beside_sample: bool = False
     trigger_deadline_s: float | None = Field(default=None, gt=0, le=86400)
+    stops_seen: int | None = Field(default=None, ge=0)
 
 
 class Settlement(BaseModel):

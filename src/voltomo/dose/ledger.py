@@ -65,6 +65,7 @@ class Ledger:
         self.open_leases: dict[str, OpenLease] = {}
         self.last_sample: str | None = None
         self.latched: dict[str, None] = {}
+        self.stops = 0
 
     def add(self, kind: str, data: Mapping[str, Any]) -> None:
         """Take the next entry of the exposure log; kinds that cost nothing are passed over."""
@@ -78,6 +79,8 @@ class Ledger:
             self.latched[data["reason"]] = None
         elif kind == "reset":
             self.latched.clear()
+        elif kind == "stop_beam":
+            self.stops += 1
 
     def _reserve(self, data: Mapping[str, Any]) -> None:
         request = data["request"]
