@@ -53,16 +53,21 @@ class Shell:
             dimensions=(50, 250),
         )
         self._cell = 1
+        self._typed = ""
         self.banner = self.until_prompt()
 
     def until_prompt(self) -> str:
         """What is shown until the next prompt."""
         self.terminal.expect(rf"In \[{self._cell}\]: ")
-        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.terminal.before).replace("\r", "").strip()
+        said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.terminal.before).replace("\r", "")
+        # A line that is typed before the shell reads is shown by the terminal, then by the shell.
+        shown = [line for line in said.splitlines() if not self._typed or self._typed not in line]
+        return "\n".join(shown).strip()
 
     def begin(self, line: str) -> None:
         """Type a line."""
         self._cell += 1
+        self._typed = line
         self.terminal.sendline(line)
         # The terminal shows what is typed.
         self.terminal.expect("\r\n")

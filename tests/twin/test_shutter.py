@@ -200,7 +200,7 @@ def test_clients_see_it_open_and_close_when_the_enable_goes_stale(shutter: Bench
     names = [name for name, _, _ in states]
     assert names == ["Closed", "Opening", "Open", "Closing", "Closed"]
     stamps = dict(zip(names[1:], [stamp for _, stamp, _ in states[1:]], strict=True))
-    assert max(late for _, _, late in states[1:]) < 0.1
+    assert max(late for _, _, late in states[1:]) < 0.5
     assert stamps["Open"] - stamps["Opening"] == pytest.approx(TRAVEL_S, abs=1e-4)
     assert stamps["Closed"] - stopped <= STALE_S + TRAVEL_S + 0.05
     [(opened_s, closed_s)] = open_intervals(shutter.world, begun_s, shutter.world.now_s())
