@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.analysis.compiled import kernel
+from voltomo.analysis.sheared_kernels import span_of_row
 
 LANES = 16
 # Cells that a sample is spread over, along each direction.
@@ -316,13 +317,9 @@ def unpack(
     """
     size = slices.shape[1]
     around = grid.shape[0]
-    centre = (size - 1) * 0.5
     for row in range(size):
         line = grid[(row - size // 2) % around]
-        height = row - centre
-        half_width = np.sqrt(max(size * size * 0.25 - height * height, 0.0))
-        first = int(max(0.0, np.ceil(centre - half_width)))
-        last = int(min(size, np.floor(centre + half_width) + 1))
+        first, last = span_of_row(size, row)
         for lane in range(slices.shape[0]):
             slices[lane, row, :first] = np.float32(0)
             slices[lane, row, last:] = np.float32(0)

@@ -41,6 +41,14 @@ class _Pending:
         self.count += 1
 
 
+def padding_of_row(n_columns: int, axis_column: float, size: int) -> tuple[int, int]:
+    """Zeros to put before and behind a row, so that every pixel of the slice falls on it."""
+    require_slice_on_row(n_columns, axis_column, size)
+    reach = size / 2 + MARGIN + 2
+    left = max(0, math.ceil(reach - axis_column))
+    return left, max(0, math.ceil(reach - (n_columns - 1 - axis_column)))
+
+
 class SliceReconstructor:
     """Filtered back-projection of one horizontal slice, incremental, in any order of angles.
 
@@ -73,14 +81,11 @@ class SliceReconstructor:
         self._allocate(n_columns, axis_column, n_columns if size is None else size)
 
     def _allocate(self, n_columns: int, axis_column: float, size: int) -> None:
-        require_slice_on_row(n_columns, axis_column, size)
+        self._left, right = padding_of_row(n_columns, axis_column, size)
         self.n_columns = n_columns
         self.axis_column = float(axis_column)
         self.size = size
         self._filter = RampFilter(n_columns)
-        reach = size / 2 + MARGIN + 2
-        self._left = max(0, math.ceil(reach - axis_column))
-        right = max(0, math.ceil(reach - (n_columns - 1 - axis_column)))
         self._padded = np.zeros((VIEWS_IN_A_PASS, self._left + n_columns + right), np.float32)
         self._resampled = np.zeros((VIEWS_IN_A_PASS, PHASES, 2 * half_length(size)), np.float32)
         # Views nearer to the x axis add to rows, the others to rows of the transposed slice.

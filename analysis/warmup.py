@@ -6,6 +6,7 @@ import numpy as np
 
 from voltomo.analysis.gridding import GriddingReconstructor
 from voltomo.analysis.normalise import line_integrals
+from voltomo.analysis.projector import ParallelProjector
 from voltomo.analysis.sheared_rows import SliceReconstructor
 
 
@@ -27,3 +28,4 @@ def warm_up() -> None:
     for reconstructor in (SliceReconstructor(16, 7.5), GriddingReconstructor()):
         reconstructor.prepare(_SmallRow(), (0.0, 90.0))
         reconstructor.recon_slices(sinograms)
+    ParallelProjector(_SmallRow(), (0.0, 90.0)).project(np.zeros((16, 16), np.float32))
