@@ -4,6 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV   := .venv
 BIN    := $(VENV)/bin
 LOCK   := constraints.txt
+# Peers of the benchmarks live apart: their licences and their versions are their own.
+BENCH  := .venv-bench
+PEERS  := benchmarks/peers.txt
 
 # Private certificate authorities live in the system's store; older uv ignores the name.
 export UV_SYSTEM_CERTS ?= 1
@@ -21,10 +24,10 @@ define install
 	  && $(BIN)/python -m pip install --quiet --constraint $(LOCK) $(1); }
 endef
 
-.PHONY: setup demo test lint format docs lock clean help
+.PHONY: setup setup-bench demo test lint format docs lock clean help
 
 help: ## Show the targets.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "No Python found: install Python 3.11 or 3.12, or say make PYTHON=/path/to/python."; exit 1; }
@@ -56,6 +59,16 @@ $(VENV)/.warm: $(VENV)/.runtime $(wildcard analysis/*.py src/voltomo/twin/*.py)
 
 setup: $(VENV)/.runtime $(VENV)/.developer $(VENV)/.warm ## Make .venv with everything to run and develop.
 
+# uv where it works, pip otherwise, as above.
+$(BENCH)/.made: $(PEERS) | $(VENV)/.made
+	$(PYTHON) -m venv $(BENCH)
+	@$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --requirement $(PEERS) || { \
+	  echo "uv could not install; trying pip, which takes minutes."; \
+	  $(BENCH)/bin/python -m pip install --quiet --requirement $(PEERS); }
+	@touch $@
+
+setup-bench: setup $(BENCH)/.made ## Make .venv-bench with the peers that benchmarks compare with (1.6 GB).
+
 demo: $(VENV)/.runtime $(VENV)/.warm ## Scan a virtual cell and leave files and reports in demo-output/.
 	$(BIN)/voltomo demo
 
@@ -82,5 +95,5 @@ lock: $(VENV)/.made ## Pin all dependencies anew, without addresses.
 	  pyproject.toml --output-file $(LOCK)
 
 clean: ## Remove environment, caches and builds; data and logs stay.
-	rm -rf $(VENV) build dist site src/voltomo.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist site src/voltomo.egg-info .pytest_cache .ruff_cache .hypothesis
 	find analysis devices plans profiles src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -50,3 +50,17 @@ def smooth_rows(rows: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
 def spline_rows(rows: NDArray[np.float64]) -> Spline:
     """Cubic spline through rows (rows, columns), as a function of the column."""
     return _interpolate.CubicSpline(np.arange(rows.shape[-1]), rows, axis=-1)
+
+
+def fft_second_axis(values: NDArray[np.complex64]) -> None:
+    """Transform in place along the second axis, by one thread."""
+    transformed = _fft.fft(values, axis=1, overwrite_x=True, workers=1)
+    if not np.shares_memory(transformed, values):
+        values[...] = transformed
+
+
+def unscaled_ifft(values: NDArray[np.complex64], axis: int) -> None:
+    """Inverse transform in place along one axis, without the factor 1 / length."""
+    transformed = _fft.ifft(values, axis=axis, overwrite_x=True, norm="forward", workers=1)
+    if not np.shares_memory(transformed, values):
+        values[...] = transformed
