@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from voltomo.analysis.ramp_filter import RampFilter
+from voltomo.analysis.ramp_filter import RampFilter, Window
 from voltomo.analysis.reconstructor import Capabilities, SliceGeometry
 from voltomo.analysis.sheared_kernels import (
     MARGIN,
@@ -47,6 +47,8 @@ class SliceReconstructor:
         Column of the rotation axis, pixel centres at integers.
     size : int, optional
         N of the N x N slice, centred on the axis; `n_columns` by default.
+    window : {"ram-lak", "shepp-logan", "cosine", "hamming", "hann"}
+        Which of the ramp family filters the rows.
 
     Raises
     ------
@@ -61,7 +63,14 @@ class SliceReconstructor:
 
     capabilities = Capabilities("sheared rows", grows=True, any_order=True, largest_tilt_deg=0.0)
 
-    def __init__(self, n_columns: int, axis_column: float, size: int | None = None) -> None:
+    def __init__(
+        self,
+        n_columns: int,
+        axis_column: float,
+        size: int | None = None,
+        window: Window = "ram-lak",
+    ) -> None:
+        self._window: Window = window
         self._allocate(n_columns, axis_column, n_columns if size is None else size)
 
     def _allocate(self, n_columns: int, axis_column: float, size: int) -> None:
@@ -75,7 +84,7 @@ class SliceReconstructor:
         self.n_columns = n_columns
         self.axis_column = float(axis_column)
         self.size = size
-        self._filter = RampFilter(n_columns)
+        self._filter = RampFilter(n_columns, window=self._window)
         reach = size / 2 + MARGIN + 2
         self._left = max(0, math.ceil(reach - axis_column))
         right = max(0, math.ceil(reach - (n_columns - 1 - axis_column)))

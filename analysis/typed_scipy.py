@@ -7,11 +7,13 @@ import numpy as np
 import scipy.fft  # pyright: ignore[reportMissingTypeStubs]
 import scipy.interpolate  # pyright: ignore[reportMissingTypeStubs]
 import scipy.ndimage  # pyright: ignore[reportMissingTypeStubs]
+import scipy.optimize  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 _fft = cast(Any, scipy.fft)
 _interpolate = cast(Any, scipy.interpolate)
 _ndimage = cast(Any, scipy.ndimage)
+_optimize = cast(Any, scipy.optimize)
 
 # A spline of rows: its value, or a derivative of it, at the given columns.
 Spline = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
@@ -50,3 +52,17 @@ def smooth_rows(rows: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
 def spline_rows(rows: NDArray[np.float64]) -> Spline:
     """Cubic spline through rows (rows, columns), as a function of the column."""
     return _interpolate.CubicSpline(np.arange(rows.shape[-1]), rows, axis=-1)
+
+
+def robust_fit(
+    residual: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    start: NDArray[np.float64],
+    bounds: tuple[NDArray[np.float64], NDArray[np.float64]],
+    scale: NDArray[np.float64],
+    outlier: float,
+) -> NDArray[np.float64]:
+    """Parameters of least residuals, those far above `outlier` counting by their size alone."""
+    found = _optimize.least_squares(
+        residual, start, bounds=bounds, x_scale=scale, loss="soft_l1", f_scale=outlier
+    )
+    return found.x
