@@ -56,7 +56,7 @@ def is_truncated(rows: NDArray[np.float32]) -> bool:
     """Whether rows (views, columns) of line integrals end inside the sample in some views."""
     smooth = np.median(np.stack([rows[:, :3], rows[:, -3:]]), axis=2).max(axis=0)
     inside = np.count_nonzero(smooth > AIR * float(np.quantile(rows, 0.99)))
-    return inside > 0.02 * len(rows)
+    return bool(inside > 0.02 * len(rows))
 
 
 def fit_ellipse(rows: NDArray[np.float32], angles_deg: ArrayLike, axis_column: float) -> Ellipse:
@@ -80,7 +80,8 @@ def fit_ellipse(rows: NDArray[np.float32], angles_deg: ArrayLike, axis_column: f
     views, columns = rows.shape
     if angles.shape != (views,):
         raise ValueError(f"There must be one angle a view: {angles.shape} for {views} views.")
-    some = slice(None, None, math.ceil(views / VIEWS_TO_FIT))
+    every: int = math.ceil(len(rows) / VIEWS_TO_FIT)
+    some = slice(None, None, every)
     step = max(1, columns // COLUMNS_TO_FIT)
     seen = smooth_rows(rows[some].astype(np.float64), step)[:, step // 2 :: step]
     from_axis = np.arange(columns, dtype=np.float64)[step // 2 :: step] - axis_column

@@ -8,12 +8,14 @@ import scipy.fft  # pyright: ignore[reportMissingTypeStubs]
 import scipy.interpolate  # pyright: ignore[reportMissingTypeStubs]
 import scipy.ndimage  # pyright: ignore[reportMissingTypeStubs]
 import scipy.optimize  # pyright: ignore[reportMissingTypeStubs]
+import scipy.signal  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 _fft = cast(Any, scipy.fft)
 _interpolate = cast(Any, scipy.interpolate)
 _ndimage = cast(Any, scipy.ndimage)
 _optimize = cast(Any, scipy.optimize)
+_signal = cast(Any, scipy.signal)
 
 # A spline of rows: its value, or a derivative of it, at the given columns.
 Spline = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
@@ -49,6 +51,11 @@ def smooth_rows(rows: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     return _ndimage.gaussian_filter1d(rows, sigma, axis=-1)
 
 
+def smooth_image(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Gaussian smoothing along all axes."""
+    return _ndimage.gaussian_filter(image, sigma, mode="nearest")
+
+
 def spline_rows(rows: NDArray[np.float64]) -> Spline:
     """Cubic spline through rows (rows, columns), as a function of the column."""
     return _interpolate.CubicSpline(np.arange(rows.shape[-1]), rows, axis=-1)
@@ -66,3 +73,23 @@ def robust_fit(
         residual, start, bounds=bounds, x_scale=scale, loss="soft_l1", f_scale=outlier
     )
     return found.x
+
+
+def parabola_along(rows: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Along the last axis, the middle of a parabola through an odd number of columns."""
+    return _signal.savgol_filter(rows, width, 2, axis=-1, mode="nearest")
+
+
+def median_along(rows: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Running median along the last axis, over an odd number of columns."""
+    return _ndimage.median_filter(rows, size=(1, width), mode="nearest")
+
+
+def rfft_image(image: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """Transform of a real image."""
+    return _fft.rfft2(image)
+
+
+def irfft_image(spectrum: NDArray[np.complex64], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Inverse of `rfft_image`."""
+    return _fft.irfft2(spectrum, shape)

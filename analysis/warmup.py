@@ -4,6 +4,7 @@ import numpy as np
 
 from voltomo.analysis.normalise import line_integrals
 from voltomo.analysis.sheared_rows import SliceReconstructor
+from voltomo.analysis.zingers import remove_zingers
 
 
 def warm_up() -> None:
@@ -14,3 +15,4 @@ def warm_up() -> None:
     for angle_deg in (0.0, 90.0):
         reconstructor.add(row, angle_deg)
     reconstructor.recon()
+    remove_zingers(counts[None, None])
