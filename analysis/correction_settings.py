@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from voltomo.analysis.ramp_filter import Window
+
 
 class PhaseSettings(BaseModel):
     """Paganin's filter, in place of the bare logarithm.
@@ -54,6 +56,10 @@ class CorrectionSettings(BaseModel):
         The axis is near one end of the detector and the turn is full: stitch opposite views.
     continue_truncated : bool
         Continue rows that end inside the sample, so that the slice keeps its level.
+    filter : {"ram-lak", "shepp-logan", "cosine", "hamming", "hann"}
+        The bare ramp, or a smoother member of its family.
+    filter_cutoff : float
+        Where the filter ends, over the frequency of Nyquist.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,3 +74,5 @@ class CorrectionSettings(BaseModel):
     ring_width_columns: int = Field(default=9, ge=5)
     half_acquisition: bool = False
     continue_truncated: bool = True
+    filter: Window = "ram-lak"
+    filter_cutoff: float = Field(default=1.0, gt=0, le=1)

@@ -14,6 +14,7 @@ from voltomo.analysis.frame_faults import check_fields, check_left_out, frame_fa
 from voltomo.analysis.half_acquisition import HalfAcquisition, check_full_turn
 from voltomo.analysis.normalise import mean_field, transmission
 from voltomo.analysis.phase import Paganin
+from voltomo.analysis.ramp_filter import WindowFilter
 from voltomo.analysis.rings import RunningRings, remove_rings
 from voltomo.analysis.truncation import continue_rows, fit_ellipse, is_truncated
 from voltomo.analysis.zingers import remove_zingers
@@ -187,6 +188,10 @@ class Corrections:
         steps += self._take_rings(rows)
         rows, axis, size, widened = self._widen(rows, angles[good], axis_column)
         steps += widened
+        name, cutoff = self.settings.filter, self.settings.filter_cutoff
+        if name != "ram-lak" or cutoff < 1:
+            rows = WindowFilter(rows.shape[2], name, cutoff).apply(rows)
+        steps.append(Step(f"filter, {name}", {"cutoff": cutoff}))
         return Sinograms(rows, angles[good], axis, size, tuple(steps), faults)
 
     def _take_rings(self, rows: Image) -> Iterable[Step]:

@@ -1,5 +1,6 @@
 """The ramp filter of filtered back-projection, built from its spatial kernel."""
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
@@ -52,19 +53,12 @@ def window_gain(
     return np.where(part <= 1, gain, 0.0)
 
 
-def ramp_gain(length: int, window: Window = "ram-lak", cutoff: float = 1.0) -> NDArray[np.float32]:
-    """Gain of the band-limited ramp, or of its family, for a transform of `length` points.
+def ramp_gain(length: int) -> NDArray[np.float32]:
+    """Gain of the band-limited ramp for a transform of `length` points.
 
     Sampling |f| itself would put its mean to zero and so falsify the low frequencies of
     the slice; the transform of the spatial kernel does not (Kak and Slaney, Principles of
     Computerized Tomographic Imaging, 1988, eq. 3.61).
-
-    Parameters
-    ----------
-    length : int
-        Points of the transform.
-    window, cutoff
-        See `window_gain`.
 
     Returns
     -------
@@ -77,30 +71,24 @@ def ramp_gain(length: int, window: Window = "ram-lak", cutoff: float = 1.0) -> N
     response[0] = 0.25
     odd = distance % 2 == 1
     response[odd] = -1 / (np.pi * distance[odd]) ** 2
-    ramp = np.fft.fft(response).real
-    return (ramp * window_gain(length, window, cutoff)).astype(np.float32)
+    return np.fft.fft(response).real.astype(np.float32)
 
 
-class RampFilter:
-    """Filters rows of line integrals with the ramp, or one of its family.
+class RowFilter:
+    """Filters rows with a real, even gain.
 
     Parameters
     ----------
     n_columns : int
         Length of a row.
+    gain : callable
+        From the length of the transform to the gain, (length,).
     padding : float
-        Length of the transform over `n_columns`, at least. 1.5 is enough: the kernel falls
-        with the square of the distance, so what wraps round is small.
-    window, cutoff
-        See `window_gain`; the bare ramp by default.
+        Length of the transform over `n_columns`, at least.
     """
 
     def __init__(
-        self,
-        n_columns: int,
-        padding: float = 1.5,
-        window: Window = "ram-lak",
-        cutoff: float = 1.0,
+        self, n_columns: int, gain: Callable[[int], NDArray[np.float32]], padding: float = 1.5
     ) -> None:
         if n_columns < 2:
             raise ValueError(f"A row to filter needs at least 2 columns, not {n_columns}.")
@@ -108,7 +96,7 @@ class RampFilter:
             raise ValueError(f"The padding must be 1 or more times the row, not {padding}.")
         self.n_columns = n_columns
         self.length = fast_length(int(np.ceil(padding * n_columns)))
-        self._gain = ramp_gain(self.length, window, cutoff)
+        self._gain = gain(self.length)
 
     def apply(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the filtered rows, in the shape of `rows`.
@@ -117,6 +105,11 @@ class RampFilter:
         ----------
         rows : float32 (..., n_columns)
             Line integrals.
+
+        Raises
+        ------
+        ValueError
+            If rows have another length.
         """
         if rows.shape[-1] != self.n_columns:
             raise ValueError(
@@ -135,3 +128,40 @@ class RampFilter:
         filtered[0::2] = filtered_pairs.real[:, : self.n_columns]
         filtered[1::2] = filtered_pairs.imag[: len(flat) // 2, : self.n_columns]
         return filtered.reshape(rows.shape)
+
+
+class RampFilter(RowFilter):
+    """Filters rows of line integrals with the unwindowed ramp.
+
+    Parameters
+    ----------
+    n_columns : int
+        Length of a row.
+    padding : float
+        As `RowFilter`. 1.5 is enough: the kernel falls with the square of the distance, so what
+        wraps round is small.
+    """
+
+    def __init__(self, n_columns: int, padding: float = 1.5) -> None:
+        super().__init__(n_columns, ramp_gain, padding)
+
+
+class WindowFilter(RowFilter):
+    """What a member of the ramp family does beside the ramp: for rows of any backend.
+
+    Backends bring the bare ramp each in its own way; filtered by this before, their slices are
+    those of the family's member.
+
+    Parameters
+    ----------
+    n_columns : int
+        Length of a row.
+    window, cutoff
+        See `window_gain`.
+    """
+
+    def __init__(self, n_columns: int, window: Window, cutoff: float = 1.0) -> None:
+        def gain(length: int) -> NDArray[np.float32]:
+            return window_gain(length, window, cutoff).astype(np.float32)
+
+        super().__init__(n_columns, gain)

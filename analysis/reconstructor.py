@@ -59,7 +59,7 @@ class Capabilities:
 
 
 class Reconstructor(Protocol):
-    """Turns projections into a slice: `prepare`, then `add` views, and `recon` when wanted."""
+    """Turns sinograms into slices: `prepare` once, then `recon_slices` as often as wanted."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -68,29 +68,64 @@ class Reconstructor(Protocol):
 
     @property
     def memory_promise_bytes(self) -> int:
-        """Upper bound of the memory held between calls, known after `prepare`."""
+        """Upper bound of the memory held at any time, known after `prepare`.
+
+        What the caller gave, and slices that were returned to him, are not counted.
+        """
         ...
 
     def prepare(
-        self, geometry: SliceGeometry, angles_deg: ArrayLike | None = None, size: int | None = None
+        self,
+        geometry: SliceGeometry,
+        angles_deg: ArrayLike | None = None,
+        size: int | None = None,
+        weights_rad: ArrayLike | None = None,
     ) -> None:
-        """Start an empty slice.
+        """Take a scan's geometry, and forget the one before.
 
         Parameters
         ----------
         geometry : SliceGeometry
             Detector columns, rotation axis, roll and tilt.
         angles_deg : array_like (views,), optional
-            The angles to come, for backends that must know them (`capabilities.any_order`).
+            The angles to come: for `recon_slices`, and for backends that must know them
+            (`capabilities.any_order`).
         size : int, optional
             N of the N x N slice; the number of columns by default.
+        weights_rad : array_like (views,), optional
+            Arc of the half turn that each of these views stands for; from the angles, by
+            `weights.angular_weights`, by default.
 
         Raises
         ------
         ValueError
-            If the backend cannot serve the geometry.
+            If the backend cannot serve the geometry, or angles or weights cannot be right.
         """
         ...
+
+    def recon_slices(self, sinograms: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Reconstruct whole slices at the prepared angles.
+
+        Parameters
+        ----------
+        sinograms : float32 (slices, views, columns)
+            Line integrals along the detector row of each slice.
+
+        Returns
+        -------
+        float32 (slices, N, N)
+            Attenuation per pixel.
+
+        Raises
+        ------
+        ValueError
+            If no angles were prepared, the shape is not theirs, or values are not finite.
+        """
+        ...
+
+
+class GrowingReconstructor(Reconstructor, Protocol):
+    """Also grows one slice: `prepare`, then `add` views, and `recon` when wanted."""
 
     def add(
         self, projection: NDArray[np.float32], angle_deg: float, weight_rad: float | None = None

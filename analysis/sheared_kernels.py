@@ -56,6 +56,23 @@ def resample(
 
 
 @kernel
+def span_of_row(size: int, y: int) -> tuple[int, int]:
+    """First pixel of row `y` in the disc that fits the image, and the one behind its last."""
+    centre = (size - 1) * 0.5
+    height = y - centre
+    half_width = np.sqrt(max(size * size * 0.25 - height * height, 0.0))
+    first = int(max(0.0, np.ceil(centre - half_width)))
+    last = int(min(size, np.floor(centre + half_width) + 1))
+    return first, last
+
+
+@kernel
+def ticks_at(height: float, shear: float, origin: float, phases: int) -> int:
+    """Where an image row begins in a resampled row, in the nearest phase."""
+    return int((height * shear + origin) * phases + 0.5)
+
+
+@kernel
 def add_eight(
     image: NDArray[np.float32],
     resampled: NDArray[np.float32],
@@ -81,12 +98,9 @@ def add_eight(
     begins = np.empty(8, np.int64)
     phase = np.empty(8, np.int64)
     for y in range(size):
-        height = y - centre
-        half_width = np.sqrt(max(size * size * 0.25 - height * height, 0.0))
-        first = int(max(0.0, np.ceil(centre - half_width)))
-        last = int(min(size, np.floor(centre + half_width) + 1))
+        first, last = span_of_row(size, y)
         for view in range(8):
-            ticks = int((height * shear[view] + origin) * phases + 0.5)
+            ticks = ticks_at(y - centre, shear[view], origin, phases)
             begins[view] = ticks // phases + first
             phase[view] = ticks - (ticks // phases) * phases
         width = last - first

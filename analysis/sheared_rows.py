@@ -5,7 +5,15 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from voltomo.analysis.ramp_filter import RampFilter, Window
+from voltomo.analysis.parallel_beam import (
+    checked_angles,
+    require_level_rows,
+    require_sinograms,
+    require_slice_on_row,
+    scan_weights,
+    spoilt_sinogram,
+)
+from voltomo.analysis.ramp_filter import RampFilter
 from voltomo.analysis.reconstructor import Capabilities, SliceGeometry
 from voltomo.analysis.sheared_kernels import (
     MARGIN,
@@ -33,10 +41,18 @@ class _Pending:
         self.count += 1
 
 
+def padding_of_row(n_columns: int, axis_column: float, size: int) -> tuple[int, int]:
+    """Zeros to put before and behind a row, so that every pixel of the slice falls on it."""
+    require_slice_on_row(n_columns, axis_column, size)
+    reach = size / 2 + MARGIN + 2
+    left = max(0, math.ceil(reach - axis_column))
+    return left, max(0, math.ceil(reach - (n_columns - 1 - axis_column)))
+
+
 class SliceReconstructor:
     """Filtered back-projection of one horizontal slice, incremental, in any order of angles.
 
-    Implements `voltomo.analysis.reconstructor.Reconstructor` (which gives the convention).
+    Implements `voltomo.analysis.reconstructor.GrowingReconstructor` (which gives the convention).
     One thread at a time; the heavy parts release the GIL.
 
     Parameters
@@ -47,8 +63,6 @@ class SliceReconstructor:
         Column of the rotation axis, pixel centres at integers.
     size : int, optional
         N of the N x N slice, centred on the axis; `n_columns` by default.
-    window : {"ram-lak", "shepp-logan", "cosine", "hamming", "hann"}
-        Which of the ramp family filters the rows.
 
     Raises
     ------
@@ -63,31 +77,15 @@ class SliceReconstructor:
 
     capabilities = Capabilities("sheared rows", grows=True, any_order=True, largest_tilt_deg=0.0)
 
-    def __init__(
-        self,
-        n_columns: int,
-        axis_column: float,
-        size: int | None = None,
-        window: Window = "ram-lak",
-    ) -> None:
-        self._window: Window = window
+    def __init__(self, n_columns: int, axis_column: float, size: int | None = None) -> None:
         self._allocate(n_columns, axis_column, n_columns if size is None else size)
 
     def _allocate(self, n_columns: int, axis_column: float, size: int) -> None:
-        if not 0 <= axis_column <= n_columns - 1:
-            raise ValueError(
-                f"The rotation axis must lie on the detector row, columns 0 to {n_columns - 1}; "
-                f"it was given at column {axis_column}. Nothing was reconstructed: check the axis."
-            )
-        if size < 2:
-            raise ValueError(f"A slice needs at least 2 x 2 pixels, not {size} x {size}.")
+        self._left, right = padding_of_row(n_columns, axis_column, size)
         self.n_columns = n_columns
         self.axis_column = float(axis_column)
         self.size = size
-        self._filter = RampFilter(n_columns, window=self._window)
-        reach = size / 2 + MARGIN + 2
-        self._left = max(0, math.ceil(reach - axis_column))
-        right = max(0, math.ceil(reach - (n_columns - 1 - axis_column)))
+        self._filter = RampFilter(n_columns)
         self._padded = np.zeros((VIEWS_IN_A_PASS, self._left + n_columns + right), np.float32)
         self._resampled = np.zeros((VIEWS_IN_A_PASS, PHASES, 2 * half_length(size)), np.float32)
         # Views nearer to the x axis add to rows, the others to rows of the transposed slice.
@@ -95,6 +93,8 @@ class SliceReconstructor:
         self._lying = np.zeros((size, size), np.float32)
         self._pending_upright = _Pending(n_columns)
         self._pending_lying = _Pending(n_columns)
+        self._angles_deg = np.empty(0)
+        self._weights_rad = np.empty(0)
         self.clear()
 
     def clear(self) -> None:
@@ -119,32 +119,30 @@ class SliceReconstructor:
 
     @property
     def memory_promise_bytes(self) -> int:
-        """Upper bound of the memory held between calls, and of the slice that `recon` makes."""
+        """Upper bound of what is held besides data given; the slice of `recon` is counted."""
         held = self._padded.nbytes + self._resampled.nbytes + 3 * self._upright.nbytes
         return held + 2 * self._pending_upright.rows.nbytes + 32 * self._filter.length + 4096
 
     def prepare(
-        self, geometry: SliceGeometry, angles_deg: ArrayLike | None = None, size: int | None = None
+        self,
+        geometry: SliceGeometry,
+        angles_deg: ArrayLike | None = None,
+        size: int | None = None,
+        weights_rad: ArrayLike | None = None,
     ) -> None:
-        """Start an empty slice in another geometry; `angles_deg` need not be known here.
+        """Start an empty slice in another geometry; `add` needs no angles known here.
 
         Raises
         ------
         ValueError
-            If the axis is tilted, or rolled by more than half a pixel at the end of a row.
+            If the axis is tilted, or rolled by more than half a pixel at the end of a row, or
+            if the angles cannot be right.
         """
-        if geometry.tilt_deg != 0:
-            raise ValueError(
-                f"A single detector row gives a slice only at tilt 0 (tomography); the geometry "
-                f"has {geometry.tilt_deg} deg. Use a reconstructor for laminography."
-            )
-        climb = abs(math.radians(geometry.roll_deg)) * geometry.columns / 2
-        if climb > 0.5:
-            raise ValueError(
-                f"The axis is rolled by {geometry.roll_deg} deg, {climb:.1f} rows at the end of "
-                f"a row; one row can be used up to half a row. Rotate the projections first."
-            )
+        require_level_rows(geometry)
         self._allocate(geometry.columns, geometry.axis, size or geometry.columns)
+        if angles_deg is not None:
+            self._angles_deg = checked_angles(angles_deg)
+            self._weights_rad = scan_weights(self._angles_deg, weights_rad)
 
     def add(
         self, projection: NDArray[np.float32], angle_deg: float, weight_rad: float | None = None
@@ -206,6 +204,24 @@ class SliceReconstructor:
         for view, angle in enumerate(angles):
             self.add(rows[view], float(angle), None if weights is None else float(weights[view]))
         return self.recon()
+
+    def recon_slices(self, sinograms: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Reconstruct slices at the prepared angles, one after the other.
+
+        The slice that grew before is forgotten. See `Reconstructor.recon_slices`.
+        """
+        if self._angles_deg.size == 0:
+            raise ValueError(
+                "Whole slices need their angles; none were prepared. Nothing was reconstructed: "
+                "give the angles to prepare, or add views one by one."
+            )
+        require_sinograms(sinograms, self._angles_deg.size, self.n_columns)
+        slices = np.empty((len(sinograms), self.size, self.size), np.float32)
+        for number, sinogram in enumerate(sinograms):
+            if not np.isfinite(sinogram).all():
+                raise spoilt_sinogram(sinogram, number)
+            slices[number] = self.rebuild(sinogram, self._angles_deg, self._weights_rad)
+        return slices
 
     def _back_project_pending(self) -> None:
         for pending, image in (

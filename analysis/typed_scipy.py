@@ -93,3 +93,17 @@ def rfft_image(image: NDArray[np.float32]) -> NDArray[np.complex64]:
 def irfft_image(spectrum: NDArray[np.complex64], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Inverse of `rfft_image`."""
     return _fft.irfft2(spectrum, shape)
+
+
+def fft_second_axis(values: NDArray[np.complex64]) -> None:
+    """Transform in place along the second axis, by one thread."""
+    transformed = _fft.fft(values, axis=1, overwrite_x=True, workers=1)
+    if not np.shares_memory(transformed, values):
+        values[...] = transformed
+
+
+def unscaled_ifft(values: NDArray[np.complex64], axis: int) -> None:
+    """Inverse transform in place along one axis, without the factor 1 / length."""
+    transformed = _fft.ifft(values, axis=axis, overwrite_x=True, norm="forward", workers=1)
+    if not np.shares_memory(transformed, values):
+        values[...] = transformed

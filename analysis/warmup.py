@@ -1,18 +1,33 @@
 """Compile all kernels before the first scan, which would otherwise wait for it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from voltomo.analysis.gridding import GriddingReconstructor
 from voltomo.analysis.normalise import line_integrals
+from voltomo.analysis.projector import ParallelProjector
 from voltomo.analysis.sheared_rows import SliceReconstructor
 from voltomo.analysis.zingers import remove_zingers
+
+
+@dataclass(frozen=True)
+class _SmallRow:
+    """The smallest geometry that reaches every kernel."""
+
+    columns: int = 16
+    axis: float = 7.5
+    roll_deg: float = 0.0
+    tilt_deg: float = 0.0
 
 
 def warm_up() -> None:
     """Run every kernel once on small arrays; milliseconds when the cache on disk is filled."""
     counts = np.full(16, 100, np.uint16)
     row = line_integrals(counts, counts * 2, counts // 2)
-    reconstructor = SliceReconstructor(16, 7.5)
-    for angle_deg in (0.0, 90.0):
-        reconstructor.add(row, angle_deg)
-    reconstructor.recon()
+    sinograms = np.stack([row, row])[None]
+    for reconstructor in (SliceReconstructor(16, 7.5), GriddingReconstructor()):
+        reconstructor.prepare(_SmallRow(), (0.0, 90.0))
+        reconstructor.recon_slices(sinograms)
+    ParallelProjector(_SmallRow(), (0.0, 90.0)).project(np.zeros((16, 16), np.float32))
     remove_zingers(counts[None, None])
