@@ -107,3 +107,15 @@ def unscaled_ifft(values: NDArray[np.complex64], axis: int) -> None:
     transformed = _fft.ifft(values, axis=axis, overwrite_x=True, norm="forward", workers=1)
     if not np.shares_memory(transformed, values):
         values[...] = transformed
+
+
+def spline_image(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients of the cubic spline through an image, for `sample_spline`."""
+    return _ndimage.spline_filter(image, order=3, mode="nearest")
+
+
+def sample_spline(
+    coefficients: NDArray[np.float64], at: NDArray[np.float64], order: int = 3
+) -> NDArray[np.float64]:
+    """Values at points (2, n), rows first; of order 1, an image itself takes the coefficients."""
+    return _ndimage.map_coordinates(coefficients, at, order=order, mode="nearest", prefilter=False)
