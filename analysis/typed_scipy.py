@@ -7,11 +7,15 @@ import numpy as np
 import scipy.fft  # pyright: ignore[reportMissingTypeStubs]
 import scipy.interpolate  # pyright: ignore[reportMissingTypeStubs]
 import scipy.ndimage  # pyright: ignore[reportMissingTypeStubs]
+import scipy.optimize  # pyright: ignore[reportMissingTypeStubs]
+import scipy.signal  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 _fft = cast(Any, scipy.fft)
 _interpolate = cast(Any, scipy.interpolate)
 _ndimage = cast(Any, scipy.ndimage)
+_optimize = cast(Any, scipy.optimize)
+_signal = cast(Any, scipy.signal)
 
 # A spline of rows: its value, or a derivative of it, at the given columns.
 Spline = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
@@ -47,9 +51,48 @@ def smooth_rows(rows: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     return _ndimage.gaussian_filter1d(rows, sigma, axis=-1)
 
 
+def smooth_image(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Gaussian smoothing along all axes."""
+    return _ndimage.gaussian_filter(image, sigma, mode="nearest")
+
+
 def spline_rows(rows: NDArray[np.float64]) -> Spline:
     """Cubic spline through rows (rows, columns), as a function of the column."""
     return _interpolate.CubicSpline(np.arange(rows.shape[-1]), rows, axis=-1)
+
+
+def robust_fit(
+    residual: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    start: NDArray[np.float64],
+    bounds: tuple[NDArray[np.float64], NDArray[np.float64]],
+    scale: NDArray[np.float64],
+    outlier: float,
+) -> NDArray[np.float64]:
+    """Parameters of least residuals, those far above `outlier` counting by their size alone."""
+    found = _optimize.least_squares(
+        residual, start, bounds=bounds, x_scale=scale, loss="soft_l1", f_scale=outlier
+    )
+    return found.x
+
+
+def parabola_along(rows: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Along the last axis, the middle of a parabola through an odd number of columns."""
+    return _signal.savgol_filter(rows, width, 2, axis=-1, mode="nearest")
+
+
+def median_along(rows: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Running median along the last axis, over an odd number of columns."""
+    return _ndimage.median_filter(rows, size=(1, width), mode="nearest")
+
+
+def rfft_image(image: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """Transform of a real image."""
+    return _fft.rfft2(image)
+
+
+def irfft_image(spectrum: NDArray[np.complex64], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Inverse of `rfft_image`."""
+    return _fft.irfft2(spectrum, shape)
 
 
 def fft_second_axis(values: NDArray[np.complex64]) -> None:
@@ -64,3 +107,15 @@ def unscaled_ifft(values: NDArray[np.complex64], axis: int) -> None:
     transformed = _fft.ifft(values, axis=axis, overwrite_x=True, norm="forward", workers=1)
     if not np.shares_memory(transformed, values):
         values[...] = transformed
+
+
+def spline_image(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients of the cubic spline through an image, for `sample_spline`."""
+    return _ndimage.spline_filter(image, order=3, mode="nearest")
+
+
+def sample_spline(
+    coefficients: NDArray[np.float64], at: NDArray[np.float64], order: int = 3
+) -> NDArray[np.float64]:
+    """Values at points (2, n), rows first; of order 1, an image itself takes the coefficients."""
+    return _ndimage.map_coordinates(coefficients, at, order=order, mode="nearest", prefilter=False)

@@ -8,6 +8,7 @@ from voltomo.analysis.gridding import GriddingReconstructor
 from voltomo.analysis.normalise import line_integrals
 from voltomo.analysis.projector import ParallelProjector
 from voltomo.analysis.sheared_rows import SliceReconstructor
+from voltomo.analysis.zingers import remove_zingers
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,4 @@ def warm_up() -> None:
         reconstructor.prepare(_SmallRow(), (0.0, 90.0))
         reconstructor.recon_slices(sinograms)
     ParallelProjector(_SmallRow(), (0.0, 90.0)).project(np.zeros((16, 16), np.float32))
+    remove_zingers(counts[None, None])

@@ -1,11 +1,19 @@
 """The ramp filter against the direct convolution."""
 
+from typing import cast, get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voltomo.analysis.ramp_filter import RampFilter, ramp_gain
+from voltomo.analysis.ramp_filter import (
+    RampFilter,
+    Window,
+    WindowFilter,
+    ramp_gain,
+    window_gain,
+)
 
 
 @given(st.integers(16, 3000))
@@ -39,3 +47,26 @@ def test_one_row_keeps_its_shape_and_a_wrong_length_is_refused() -> None:
         RampFilter(1)
     with pytest.raises(ValueError, match="padding"):
         RampFilter(64, padding=0.5)
+
+
+@pytest.mark.parametrize("window", get_args(Window))
+def test_a_window_keeps_the_mean_and_lowers_the_noise(window: Window) -> None:
+    gain = window_gain(256, window)
+    assert gain[0] == 1
+    assert (np.diff(gain[:129]) <= 1e-12).all()
+    noise = np.random.default_rng(3).normal(size=(4, 200)).astype(np.float32)
+    smooth = WindowFilter(200, window).apply(noise)
+    if window == "ram-lak":
+        np.testing.assert_allclose(smooth, noise, atol=1e-5)
+    assert RampFilter(200).apply(smooth).std() <= RampFilter(200).apply(noise).std() + 1e-6
+
+
+def test_a_cutoff_ends_the_window() -> None:
+    gain = window_gain(400, "hann", cutoff=0.5)
+    assert gain[100] == pytest.approx(0, abs=1e-12)
+    assert gain[50] == pytest.approx(0.5)
+    assert (gain[101:300] == 0).all()
+    with pytest.raises(ValueError, match="cut-off"):
+        window_gain(16, "hann", cutoff=0)
+    with pytest.raises(ValueError, match="must be one of ram-lak"):
+        window_gain(16, cast(Window, "box"))
