@@ -19,10 +19,10 @@ from tools.make_reference import renewed
 from voltomo.cli.main import app
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.scan_file import ScanFile
-from voltomo.profiles.yaml_file import load_yaml
 from voltomo.records.nxtomo import export_nxtomo
 from voltomo.records.scan import read_scan
 from voltomo.runtime.run_folder import RunFolder
+from voltomo.runtime.yaml_file import load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(r"^(?P<indent> *)(?P<marks>```+|~~~+) *(?P<info>[^`\n]*)$")

@@ -70,22 +70,16 @@ def _mistake(what: str, node: yaml.Node) -> yaml.MarkedYAMLError:
     return yaml.constructor.ConstructorError(None, None, what, node.start_mark)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:null", re.compile(r"(~|null|Null|NULL|)$"), ["~", "n", "N", ""]
+_SCALARS = (
+    ("null", r"(~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("bool", r"(true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    ("int", r"[-+]?[0-9]+$", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$", list("-+.0123456789")),
 )
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool",
-    re.compile(r"(true|True|TRUE|false|False|FALSE)$"),
-    list("tTfF"),
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+$"), list("-+0123456789")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"),
-    list("-+.0123456789"),
-)
+for _name, _pattern, _first in _SCALARS:
+    cast(Any, _Loader).add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}", re.compile(_pattern), _first
+    )
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_decimal)
 
 
@@ -119,7 +113,7 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
-        data = {} if root is None else loader.construct_document(root)
+        data: Any = {} if root is None else cast(Any, loader).construct_document(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = _at(path, lines, mark, _plain(error.problem or "this is no YAML"))
@@ -145,7 +139,7 @@ def _plain(problem: str) -> str:
     return problem
 
 
-def _at(path: Path, lines: list[str], mark: Any, what: str) -> str:
+def _at(path: Path, lines: list[str], mark: yaml.Mark | None, what: str) -> str:
     if mark is None:
         return f"{path}: {what}"
     line = lines[mark.line] if mark.line < len(lines) else ""
@@ -206,7 +200,7 @@ def _fields(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
     for word in place:
         if isinstance(word, str) and word in getattr(current, "model_fields", {}):
             current = current.model_fields[word].annotation
-        for inner in cast("tuple[Any, ...]", get_args(current)):
+        for inner in get_args(current):
             if isinstance(inner, type) and issubclass(inner, BaseModel):
                 current = inner
     return list(getattr(current, "model_fields", {}))
