@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from voltomo.model.sentence import SentenceError
 
@@ -83,7 +83,23 @@ for _name, _pattern, _first in _SCALARS:
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_decimal)
 
 
-def load_yaml(path: Path, model: type[Model]) -> Model:
+def mistake_at(place: Sequence[str | int], what: str) -> ValidationError:
+    """A mistake deeper in the file than the validator that found it; to be raised by it.
+
+    Parameters
+    ----------
+    place : sequence of str or int
+        Keys and positions in lists from the validator's own place on.
+    what : str
+        What is wrong, without the place.
+    """
+    error = PydanticCustomError("mistake", "{what}", {"what": what})
+    return ValidationError.from_exception_data(
+        "file", [{"type": error, "loc": tuple(place), "input": None}]
+    )
+
+
+def load_yaml(path: Path, model: type[Model], context: Any = None) -> Model:
     """Read a YAML file into a model.
 
     Parameters
@@ -92,6 +108,8 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
         The file, in UTF-8.
     model : type
         What it must hold. Types are strict: text is no number, a number no text.
+    context : Any
+        What the model's validators need to know beside the file (pydantic's validation context).
 
     Raises
     ------
@@ -122,7 +140,9 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
         raise FileRefused(f"{path} is no YAML ({error}); nothing was started") from error
     try:
         # By way of JSON: strict about numbers and text, and lists may still become tuples.
-        return model.model_validate_json(json.dumps(data, default=str), strict=True)
+        return model.model_validate_json(
+            json.dumps(data, default=str), strict=True, context=context
+        )
     except ValidationError as error:
         found = [_explain(path, lines, root, model, detail) for detail in error.errors()]
         raise FileRefused(
