@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tests.model.test_scan_spec import spec
 from voltomo.model.geometry import Geometry
 from voltomo.model.place import Place, grid
-from voltomo.model.scan_spec import Block, ScanSpec
+from voltomo.model.scan_spec import Block, ScanSpec, Stop
 from voltomo.model.sweep_angles import GOLDEN, golden_angles_deg, interlace_offset
 
 
@@ -80,7 +80,7 @@ def test_steps_stand_at_the_angles_of_the_sweep_there_and_back() -> None:
 def test_radiographs_are_one_stop_with_all_triggers() -> None:
     scan = spec(motion="step", geometry=geometry(step_deg=0, start_deg=30, projections=50))
     (block,) = sweeps_of(scan)
-    assert block.stops == ((30.0, block.first, 50),)
+    assert block.stops == (Stop(30.0, block.first, 50),)
     assert scan.plan_name == "radiography"
     assert scan.velocity_deg_s == 0
 

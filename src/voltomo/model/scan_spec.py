@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,8 @@ LIT: tuple[BlockKind, ...] = ("flats", "sweep")
 """Kinds of blocks that need beam."""
 
 
-class Stop(NamedTuple):
+@dataclass(frozen=True)
+class Stop:
     """Triggers of a block that are fired while the stage stands at one angle."""
 
     angle_deg: float
