@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.plans.scripted import spec
 from voltomo.model.geometry import Geometry
 from voltomo.plans.arithmetic import (
+    Pace,
     beam_seconds,
     beam_window,
     run_up_deg,
@@ -15,6 +16,8 @@ from voltomo.plans.arithmetic import (
     scan_bytes,
     sweep_path,
 )
+
+PACE = Pace(velocity_deg_s=90.0, acceleration_s=0.3)
 
 speeds = st.floats(0.01, 180)
 ramps = st.floats(0.0, 5.0)
@@ -69,5 +72,5 @@ def test_a_lease_covers_every_exposure_and_the_shutter(scan, travel: float) -> N
 def test_a_scan_needs_the_beam_of_its_flats_and_sweeps_alone(scan) -> None:
     window = beam_window(scan.exposure_s, 0.015)
     lit = [b for b in scan.blocks() if b.kind in ("flats", "sweep")]
-    assert scan_beam_seconds(scan, window) == sum(beam_seconds(b, window) for b in lit)
+    assert scan_beam_seconds(scan, window, PACE) == sum(beam_seconds(b, window) for b in lit)
     assert scan_bytes(scan) == 2 * 64 * sum(b.count for b in scan.blocks())

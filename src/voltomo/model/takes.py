@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-TakeOutcome = Literal["complete", "interrupted", "failed"]
-"""What became of a take: only complete ones are used where there is one."""
+TakeOutcome = Literal["complete", "interrupted"]
+"""What became of a take: an interrupted one was taken again."""
 
 
 def take_name(block: str, take: int) -> str:
