@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
+
+_TAKE = re.compile(r"(?P<block>.+)_take(?P<number>\d+)")
 
 TakeOutcome = Literal["complete", "interrupted"]
 """What became of a take: an interrupted one was taken again."""
@@ -19,3 +22,9 @@ def take_name(block: str, take: int) -> str:
         1 for the first.
     """
     return block if take == 1 else f"{block}_take{take}"
+
+
+def split_take_name(name: str) -> tuple[str, int]:
+    """Block and number of a take, from what it is called."""
+    found = _TAKE.fullmatch(name)
+    return (name, 1) if found is None else (found["block"], int(found["number"]))
