@@ -146,7 +146,7 @@ answer(paused=paused, shutter=shutter, said=said, stop=stop()["exit_status"], se
     assert found["paused"]
     assert found["shutter"] == "Closed"
     assert (found["said"], found["stop"]) == ("", "success")
-    ended = dict((purpose, reason) for purpose, reason, _ in found["settled"])
+    ended = {purpose: reason for purpose, reason, _ in found["settled"]}
     # The engine's word, or that of the lease's own heartbeat: whichever comes first.
     cut = ended.pop("sweep_0")
     assert cut == "stopped" or "the RunEngine is not running" in cut
