@@ -37,6 +37,14 @@ def last_scan(path: Path) -> str | None:
     return None
 
 
+def matching_scans(path: Path, uid: str) -> list[str]:
+    """Uids of the scans that a uid, its first digits, or "last" names, oldest first."""
+    if uid == "last" and (last := last_scan(path)) is not None:
+        return [last]
+    digits = uid.replace("-", "")
+    return [known for known in scans_in(path) if known.replace("-", "").startswith(digits)]
+
+
 def entries_of_run(path: Path, uid: str) -> list[Entry]:
     """All entries that speak of a run; every other line is checked, not decoded.
 
