@@ -33,7 +33,8 @@ class BeamLease(GuardChannel):
     ``set(LeaseRequest)`` asks, and is done when the shutter is enabled; from then on a thread
     renews the lease for as long as every condition holds. ``set(None)`` settles. ``trigger()``
     gives a status that fails as soon as the lease is lost. ``stop()``, which the RunEngine calls
-    on pause and abort, settles at once.
+    on pause, suspension and abort, settles at once: what the engine does on purpose is no loss,
+    and a plan that goes on afterwards has to ask again.
 
     Attributes
     ----------
@@ -86,8 +87,8 @@ class BeamLease(GuardChannel):
         self._end.set()
         if self._held is None:
             return
-        # Whoever waits with beam must not go on without it, even after a resume.
-        self._fail_watching(_NOT_RUNNING)
+        if not success:
+            self._fail_watching(_NOT_RUNNING)
         reason = "stopped" if success else "aborted"
         settling = CAThread(target=self._settle_quietly, args=(reason,), daemon=True)
         settling.start()

@@ -159,6 +159,7 @@ class Camera(Device):
                     "chunk_shape": [1, *armed.shape],
                     "swmr": True,
                     "block": armed.block.block.name,
+                    "take": armed.block.take,
                 },
             )
             yield "stream_resource", armed.resource.stream_resource_doc

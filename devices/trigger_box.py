@@ -33,14 +33,14 @@ _POLL_S = 0.01
 class TriggerBox(Device):
     """A `TriggerSource` that is also a bluesky flyer.
 
-    ``prepare(TriggerTrain)`` arms a train and proves it (at index 0 the index is reset),
-    ``kickoff`` fires a timed one, ``complete`` ends with the last latch, ``collect_pages`` gives
-    one event a trigger.
-    ``prepare(None)`` disarms.
+    ``prepare(TriggerTrain)`` arms a train and proves it (at index 0, and for a block that is taken
+    again, the index is set), ``kickoff`` fires a timed one, ``complete`` ends with the last latch,
+    ``collect_pages`` gives one event a trigger. ``prepare(None)`` disarms, and so does a pause.
     """
 
     # Settings are no configuration: they change with every train, a descriptor is made once.
     reset_command = Component(EpicsSignal, "Reset", kind="omitted")
+    first = Component(EpicsSignal, "First", kind="omitted")
     mode = Component(EpicsSignal, "Mode", string=True, kind="omitted")
     number = Component(EpicsSignal, "Number", kind="omitted")
     start_deg = Component(EpicsSignal, "Start", kind="omitted")
@@ -61,6 +61,7 @@ class TriggerBox(Device):
     def __init__(self, prefix: str = "", *, name: str, **kwargs: Any) -> None:
         super().__init__(prefix, name=name, **kwargs)
         self._train: TriggerTrain | None = None
+        self._take = 1
         self._joiner = ChunkJoiner()
         self._arrived: deque[Any] = deque(maxlen=256)
         self._received = 0
@@ -74,11 +75,13 @@ class TriggerBox(Device):
 
     # TriggerSource
 
-    def reset(self) -> Status:
-        """Set the index to 0 and forget all latches."""
+    def reset(self, first: int = 0) -> Status:
+        """Set the index and forget all latches."""
         self._turns.next()
         return in_background(
-            f"{self.name} reset", lambda: self._turns.take(self._reset), 2 * ARMING_S
+            f"{self.name} reset",
+            lambda: self._turns.take(lambda: self._reset(first)),
+            2 * ARMING_S,
         )
 
     def arm(self, n: int, start_deg: float, step_deg: float) -> Status:
@@ -160,19 +163,25 @@ class TriggerBox(Device):
             times = list(chunk.time_s)
             data = {
                 "trigger_index": list(range(chunk.first, chunk.last)),
+                "trigger_take": [self._take] * len(times),
                 "trigger_angle_deg": list(chunk.angle_deg),
                 "trigger_time_s": times,
             }
             yield {"data": data, "timestamps": dict.fromkeys(data, times), "time": times}
 
     def describe_collect(self) -> dict[str, Any]:
-        """Index, encoder angle and edge of every trigger (trigger clock)."""
+        """Index, take, encoder angle and edge of every trigger (trigger clock)."""
         source = self.chunk.pvname
         return {
             "trigger_index": {"source": source, "dtype": "integer", "shape": []},
+            "trigger_take": {"source": source, "dtype": "integer", "shape": []},
             "trigger_angle_deg": {"source": source, "dtype": "number", "shape": [], "units": "deg"},
             "trigger_time_s": {"source": source, "dtype": "number", "shape": [], "units": "s"},
         }
+
+    def pause(self) -> None:
+        """Disarm: a train that is cut short is not gone on with."""
+        self.stop(success=True)
 
     def stop(self, *, success: bool = False) -> None:
         """Disarm."""
@@ -180,32 +189,34 @@ class TriggerBox(Device):
         if self.arm_command.connected:
             self.arm_command.put(0, wait=False)
 
-    def _reset(self) -> None:
+    def _reset(self, first: int) -> None:
+        put_and_confirm(self.first, first)
         put(self.reset_command, 1, ARMING_S)
         wait_until(
-            lambda: int(self.count.get(use_monitor=False)) == 0,
+            lambda: int(self.count.get(use_monitor=False)) == first,
             ARMING_S,
-            lambda: fault(self.name, "the index at 0", self.count.get(use_monitor=False)),
+            lambda: fault(self.name, f"the index at {first}", self.count.get(use_monitor=False)),
         )
         with self._reading:
             self._arrived.clear()
-            self._received = 0
-            self._joiner = ChunkJoiner()
+            self._received = first
+            self._joiner = ChunkJoiner(first)
 
     def _prepare(self, train: TriggerTrain, give_up: threading.Event) -> None:
         demand_wanted(give_up, self.name)
         block = train.block
-        if block.first == 0:
+        if block.first == 0 or train.sets_index:
             # The index runs over one scan: its first train begins a new one.
-            self._reset()
+            self._reset(block.first)
+        self._take = train.take
         seen = int(self.count.get(use_monitor=False))
         if seen != block.first:
             raise fault(
                 self.name,
                 f"the trigger index at {block.first} before {block.name}",
                 seen,
-                "the block was interrupted after its triggers had begun; the beam is closed; "
-                "start the scan again",
+                "triggers came that nobody asked for, or did not come; the beam is closed; look at "
+                "the trigger cable and start the scan again",
             )
         put_and_confirm(self.exposure_s, float(train.exposure_s))
         put_and_confirm(self.gate_lead_s, float(train.gate_lead_s))

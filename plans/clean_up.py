@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bluesky import Msg
@@ -18,13 +19,45 @@ _SHUT_S = 1.0
 _POLL_S = 0.05
 
 
+Step = tuple[str, Callable[[], Plan]]
+"""What is to be done, behind the complaint if it cannot be."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """An axis that a scan moves the sample by, and where it stood before."""
+
+    name: str
+    axis: Any
+    position: float
+
+
+def put_to_rest(
+    beamline: TomographyBeamline, leftovers: Sequence[Step]
+) -> Generator[Msg, Any, list[str]]:
+    """Between two takes of a block: beam off, triggers off, file closed, usual speed.
+
+    Parameters
+    ----------
+    beamline : TomographyBeamline
+        The devices.
+    leftovers : sequence of (str, callable)
+        Plans that collect what the first take has left, each behind its complaint.
+
+    Returns
+    -------
+    list of str
+        A sentence for each step that could not be done.
+    """
+    return (yield from _attempts([*_rest(beamline, leftovers), _speed(beamline), _shut(beamline)]))
+
+
 def clean_up(
     beamline: TomographyBeamline,
-    sample_x_mm: float,
+    home: Sequence[Home],
     *,
     moved: bool,
-    last_frames: Callable[[], Plan] | None = None,
-    last_triggers: Callable[[], Plan] | None = None,
+    leftovers: Sequence[Step] = (),
 ) -> Generator[Msg, Any, list[str]]:
     """Settle the lease, disarm, close the file, restore speed, bring the sample back.
 
@@ -34,43 +67,61 @@ def clean_up(
     ----------
     beamline : TomographyBeamline
         The devices.
-    sample_x_mm : float
+    home : sequence of Home
         Where the sample stood before.
     moved : bool
         Whether axes may be under way: they are stopped before they are sent home.
-    last_frames, last_triggers : callable, optional
-        Plans that collect what an interrupted block has left.
+    leftovers : sequence of (str, callable)
+        Plans that collect what an interrupted block has left, each behind its complaint.
 
     Returns
     -------
     list of str
         A sentence for each step that could not be done.
     """
-    rotation, sample_x = beamline.rotation, beamline.sample_stage.x
     shut: list[bool] = []
-    steps: list[tuple[str, Callable[[], Plan]]] = [
+    steps: list[Step] = [
         # From here on there is no way back into the scan, and so to the beam: a pause that comes
         # now ends in this clean-up.
         ("the checkpoint could not be cleared", bps.clear_checkpoint),
-        ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
-        ("the triggers could not be disarmed", lambda: _prepare(beamline.trigger, 12.0)),
-    ]
-    if last_triggers is not None:
-        steps.append(("the last triggers were not recorded", last_triggers))
-    if last_frames is not None:
-        steps.append(("the last frames were not announced", last_frames))
-    steps += [
-        ("the camera could not be stopped", lambda: _prepare(beamline.camera, 30.0)),
+        *_rest(beamline, leftovers),
     ]
     if moved:
-        steps.append(("the rotation could not be stopped", lambda: bps.stop(rotation)))
-        steps.append(("the sample stage could not be stopped", lambda: bps.stop(sample_x)))
-    steps.append(("the stage's speed could not be restored", lambda: _prepare(rotation, 12.0)))
-    steps.append(("the beam may be on", lambda: _demand_shut(beamline, shut)))
-    steps.append(
-        ("the sample was not brought back", lambda: _bring_back(sample_x, sample_x_mm, shut))
-    )
+        steps.append(("the rotation could not be stopped", lambda: bps.stop(beamline.rotation)))
+        steps += [(f"{at.name} could not be stopped", _stopping(at)) for at in home]
+    steps += [_speed(beamline), _shut(beamline, shut)]
+    steps += [("the sample was not brought back", _bringing_back(at, shut)) for at in home]
     beamline.watch.release()
+    return (yield from _attempts(steps))
+
+
+def _rest(beamline: TomographyBeamline, leftovers: Sequence[Step]) -> list[Step]:
+    return [
+        ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
+        ("the triggers could not be disarmed", lambda: _prepare(beamline.trigger, 12.0)),
+        *leftovers,
+        ("the camera could not be stopped", lambda: _prepare(beamline.camera, 30.0)),
+    ]
+
+
+def _speed(beamline: TomographyBeamline) -> Step:
+    return "the stage's speed could not be restored", lambda: _prepare(beamline.rotation, 12.0)
+
+
+def _shut(beamline: TomographyBeamline, shut: list[bool] | None = None) -> Step:
+    known = [] if shut is None else shut
+    return "the beam may be on", lambda: _demand_shut(beamline, known)
+
+
+def _stopping(at: Home) -> Callable[[], Plan]:
+    return lambda: bps.stop(at.axis)
+
+
+def _bringing_back(at: Home, shut: list[bool]) -> Callable[[], Plan]:
+    return lambda: _bring_back(at, shut)
+
+
+def _attempts(steps: Sequence[Step]) -> Generator[Msg, Any, list[str]]:
     problems: list[str] = []
     for complaint, step in steps:
         problem = yield from _attempt(step)
@@ -108,11 +159,11 @@ def _demand_shut(beamline: TomographyBeamline, shut: list[bool]) -> Plan:
     shut.append(True)
 
 
-def _bring_back(sample_x: Any, x_mm: float, shut: list[bool]) -> Plan:
+def _bring_back(at: Home, shut: list[bool]) -> Plan:
     """A sample that is out of the beam stays there while the beam may be on."""
     if not shut:
         raise ScanFailed("it stays where it is until the shutter is closed")
-    yield from _set(sample_x, x_mm, 30.0)
+    yield from _set(at.axis, at.position, 30.0)
 
 
 def _set(device: Any, value: Any, timeout_s: float) -> Plan:

@@ -14,26 +14,34 @@ from voltomo.model.arming import BeamNeed, CameraSetup
 from voltomo.model.beam_window import BeamWindow, beam_window
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.plans.arithmetic import (
+    Pace,
     scan_beam_seconds,
     scan_bytes,
-    sweep_path,
+    stage_ends_deg,
 )
-from voltomo.plans.protocols import TomographyBeamline
+from voltomo.plans.protocols import TomographyBeamline, tilt_stage
 from voltomo.plans.words import CLOSED, INTERRUPTIONS, ScanRefused, innermost
 
 RECONNECT_S = 30.0
 """A device that was restarted is found again within this."""
+
+TILT_DEG = 0.05
+"""How far the tilt stage may stand from what a scan says of it."""
 
 _POLL_S = 0.1
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the preflight found: window, speed-up, place, energy, how often the beam was stopped."""
+    """What the preflight found: window, pace, place, energy, how often the beam was stopped.
+
+    ``sample_z_mm`` is None where the stage has no z, or the scan does not move it.
+    """
 
     window: BeamWindow
-    acceleration_s: float
+    pace: Pace
     sample_x_mm: float
+    sample_z_mm: float | None
     energy_keV: float
     beam_s: float
     bytes: int
@@ -106,18 +114,22 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
     travel_s = float((yield from bps.rd(beamline.shutter.travel_s)))
     window = beam_window(spec.exposure_s, travel_s)
     acceleration_s = float((yield from bps.rd(beamline.rotation.acceleration)))
+    pace = Pace(float((yield from bps.rd(beamline.rotation.velocity))), acceleration_s)
     fastest = float((yield from bps.rd(beamline.rotation.maximum_velocity)))
     sample_x_mm = float((yield from bps.rd(beamline.sample_stage.x)))
-    check_motion(beamline, spec, acceleration_s, fastest, sample_x_mm)
+    sample_z_mm = yield from _sample_z_mm(beamline, spec)
+    check_motion(beamline, spec, acceleration_s, fastest, sample_x_mm, sample_z_mm)
     facts = Facts(
         window,
-        acceleration_s,
+        pace,
         sample_x_mm,
+        sample_z_mm,
         (yield from _energy_keV(beamline)),
-        scan_beam_seconds(spec, window),
+        scan_beam_seconds(spec, window, pace),
         scan_bytes(spec),
         stops_seen,
     )
+    yield from _lean(beamline, spec)
     geometry = spec.geometry
     setup = CameraSetup(
         geometry.rows, geometry.columns, spec.exposure_s, spec.period_s, spec.triggers
@@ -145,12 +157,58 @@ def _energy_keV(beamline: TomographyBeamline) -> Generator[Msg, Any, float]:
     return energy_keV
 
 
+def _sample_z_mm(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, float | None]:
+    """Where the sample stands, if the scan moves it up or down."""
+    if all(place.z_mm == 0 for place in spec.places):
+        return None
+    axis = getattr(beamline.sample_stage, "z", None)
+    if axis is None:
+        raise ScanRefused(
+            "sample z: expected a stage that moves the sample up and down for the places of this "
+            "scan, the beamline has none; no beam was used; scan at one height"
+        )
+    return float((yield from bps.rd(axis)))
+
+
+def _lean(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, None]:
+    """Bring the tilt stage to the tilt of a laminography; a tomography wants it upright."""
+    wanted_deg, stage = spec.geometry.tilt_deg, tilt_stage(beamline)
+    if stage is None:
+        if wanted_deg > 0:
+            raise ScanRefused(
+                f"tilt: expected a tilt stage for a scan at {wanted_deg:g} deg, the beamline has "
+                "none; no beam was used; tilt_deg: 0 is a tomography"
+            )
+        return
+    if wanted_deg > 0:
+        _demand_reachable("tilt", stage, wanted_deg, "deg")
+        yield from bps.abs_set(stage, wanted_deg, group="tilt")
+        yield from bps.wait("tilt")
+    seen_deg = float((yield from bps.rd(stage)))
+    if abs(seen_deg - wanted_deg) > TILT_DEG:
+        raise ScanRefused(
+            f"tilt: expected {wanted_deg:g} ± {TILT_DEG:g} deg, saw {seen_deg:g} deg; no beam was "
+            "used; move the tilt stage there, or say tilt_deg in a laminography"
+        )
+
+
+def _demand_reachable(name: str, axis: Any, target: float, units: str) -> None:
+    try:
+        axis.check_value(target)
+    except Exception as error:
+        raise ScanRefused(
+            f"{name}: expected a path within the limits, run-up included, saw "
+            f"{target:g} {units} ({error}); no beam was used; shift the range or the limits"
+        ) from error
+
+
 def check_motion(
     beamline: TomographyBeamline,
     spec: ScanSpec,
     acceleration_s: float,
     fastest_deg_s: float,
     sample_x_mm: float,
+    sample_z_mm: float | None = None,
 ) -> None:
     """Refuse a sweep that is too fast, or a path beyond a limit.
 
@@ -165,17 +223,13 @@ def check_motion(
             f"{spec.velocity_deg_s:g} deg/s ({spec.geometry.step_deg:g} deg in "
             f"{spec.period_s:g} s); no beam was used; lengthen period_s or take more projections"
         )
-    targets = [("sample x", beamline.sample_stage.x, sample_x_mm + spec.flats_shift_mm, "mm")]
-    for block in spec.blocks():
-        if block.kind == "sweep":
-            path = sweep_path(block, spec.velocity_deg_s, acceleration_s)
-            targets.append((f"rotation, {block.name}", beamline.rotation, path.approach_deg, "deg"))
-            targets.append((f"rotation, {block.name}", beamline.rotation, path.end_deg, "deg"))
-    for name, axis, target, units in targets:
-        try:
-            axis.check_value(target)
-        except Exception as error:
-            raise ScanRefused(
-                f"{name}: expected a path within the limits, run-up included, saw "
-                f"{target:g} {units} ({error}); no beam was used; shift the range or the limits"
-            ) from error
+    shifts_mm = [place.x_mm for place in spec.places]
+    if spec.stored_flats is None:
+        shifts_mm.append(spec.flats_shift_mm)
+    for shift_mm in shifts_mm:
+        _demand_reachable("sample x", beamline.sample_stage.x, sample_x_mm + shift_mm, "mm")
+    if sample_z_mm is not None:
+        for place in spec.places:
+            _demand_reachable("sample z", beamline.sample_stage.z, sample_z_mm + place.z_mm, "mm")
+    for name, target in stage_ends_deg(spec, acceleration_s):
+        _demand_reachable(f"rotation, {name}", beamline.rotation, target, "deg")

@@ -35,11 +35,12 @@ class TomographyBeamline(Protocol):
     """Devices of a tomography.
 
     ``rotation`` is Movable, Checkable, Stoppable and Preparable (speed of a sweep in deg/s, None
-    for the usual one), with readable ``acceleration`` and ``maximum_velocity``. ``sample_stage``
-    has ``x`` (mm). ``energy`` reads as one value (keV). ``trigger`` is Preparable (TriggerTrain,
-    None), Flyable and EventPageCollectable. ``lease`` is Movable (LeaseRequest, None), Triggerable
-    and Preparable (BeamNeed), with readable ``stops`` (how often the beam was stopped by hand).
-    ``shutter`` has readable ``state`` and ``travel_s``.
+    for the usual one), with readable ``velocity``, ``acceleration`` and ``maximum_velocity``.
+    ``sample_stage`` has ``x`` (mm), and ``z`` where scans move the sample up and down. ``energy``
+    reads as one value (keV). ``trigger`` is Preparable (TriggerTrain, None), Flyable and
+    EventPageCollectable. ``lease`` is Movable (LeaseRequest, None), Triggerable and Preparable
+    (BeamNeed), with readable ``stops`` (how often the beam was stopped by hand). ``shutter`` has
+    readable ``state`` and ``travel_s``. A beamline for laminography has ``tilt``, too.
     """
 
     @property
@@ -60,3 +61,8 @@ class TomographyBeamline(Protocol):
     def lease(self) -> Any: ...  # noqa: D102
     @property
     def watch(self) -> Any: ...  # noqa: D102
+
+
+def tilt_stage(beamline: TomographyBeamline) -> Any | None:
+    """The stage that leans the rotation axis (deg), Movable and Checkable; None without one."""
+    return getattr(beamline, "tilt", None)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.profiles.scan_file import ScanFile
+from voltomo.profiles.stored_flats import with_stored_flats
 from voltomo.runtime.yaml_file import FileRefused, sentence
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ def namespace(session: Session) -> dict[str, Any]:
     """``RE``, devices under their own names, plans, and ``spec`` to write a scan down."""
     from bluesky import plan_stubs, plans
 
-    from voltomo.plans.tomography import tomography
+    from voltomo.plans.laminography import laminography
+    from voltomo.plans.radiography import flats_and_darks, radiography
+    from voltomo.plans.scan import scan
+    from voltomo.plans.tomography import tomography, tomography_step
     from voltomo.plans.verdicts import wait_verdict
 
     devices = {
@@ -33,7 +37,12 @@ def namespace(session: Session) -> dict[str, Any]:
         "shutter": session.beamline.shutter,
         "live": session.live,
         "metadata": session.metadata,
+        "scan": scan,
         "tomography": tomography,
+        "tomography_step": tomography_step,
+        "laminography": laminography,
+        "radiography": radiography,
+        "flats_and_darks": flats_and_darks,
         "wait_verdict": wait_verdict,
         "spec": _spec_maker(session),
         "bp": plans,
@@ -49,12 +58,13 @@ def _spec_maker(session: Session) -> Callable[..., ScanSpec]:
         """A scan on this beamline; options as in a scan file, sensible values for the rest."""
         defaults = {"sample": first, "projections": 200, "exposure_s": 0.02, "period_s": 0.04}
         try:
-            return ScanFile.model_validate(defaults | options).spec(session.file)
+            asked = ScanFile.model_validate(defaults | options).spec(session.file)
         except ValidationError as error:
             found = [
                 f"{'.'.join(map(str, mistake['loc']))}: {sentence(ScanFile, mistake)}"
                 for mistake in error.errors()
             ]
             raise FileRefused(f"no scan: {'; '.join(found)}") from error
+        return with_stored_flats(asked, session.folder)
 
     return spec

@@ -210,6 +210,10 @@ def test_every_field_of_the_file_is_documented(tmp_path: Path) -> None:
     for source in ("twin", "replay"):
         run = SyntheticRun(RunFolder(tmp_path / source), source=source, lost=(30,)).write()
         fields |= set(contents(export_nxtomo(read_scan(run.folder, run.uid), tmp_path / "a.nxs")))
+    stored = {"stored_flats": run.uid, "flats_before": 0, "flats_after": 0}
+    other = SyntheticRun(run.folder, run.spec.model_validate(run.spec.model_dump() | stored))
+    uid = other.write().uid
+    fields |= set(contents(export_nxtomo(read_scan(run.folder, uid), tmp_path / "a.nxs")))
     text = (ROOT / "docs/reference/nxtomo.md").read_text(encoding="utf-8")
     standard, _, ours = text.partition("entry/voltomo/")
     named = set(_named(standard)) | {f"voltomo/{field}" for field in _named(ours)}

@@ -117,10 +117,17 @@ def test_stop_settles_at_once_and_may_come_twice(lease: AnsweredLease) -> None:
     assert failure(lease.set(REQUEST)) is None
     held = lease.trigger()
     lease.stop(success=True)
-    assert isinstance(failure(held), LeaseLost)
+    assert failure(held) is None, "the engine stops it on purpose: no loss"
     assert not lease.held
     lease.stop()
     assert lease.asked.count("settle") == 1
+
+
+def test_a_stop_that_is_no_success_is_a_loss(lease: AnsweredLease) -> None:
+    assert failure(lease.set(REQUEST)) is None
+    held = lease.trigger()
+    lease.stop()
+    assert isinstance(failure(held), LeaseLost)
 
 
 def test_giving_back_what_is_not_held_is_no_error(lease: AnsweredLease) -> None:

@@ -117,6 +117,37 @@ answer(timed=[c.last - c.first for c in latched], index=index, angle=angle, stam
     assert "expected the trigger index at 12 before b, saw 62" in found["wrong"]
 
 
+def test_a_block_that_is_taken_again_begins_at_its_own_index(served: Bench) -> None:
+    found = served.client(
+        SWEEP
+        + """
+from dataclasses import replace
+def taken(train):
+    trigger.prepare(train).wait(20)
+    done = trigger.complete()
+    trigger.kickoff().wait(5)
+    done.wait(20)
+    return list(trigger.collect_pages())
+taken(train(0, 40))
+trigger.prepare(train(40, 500)).wait(20)
+done = trigger.complete()
+trigger.kickoff().wait(5)
+time.sleep(0.5)
+trigger.pause()
+done.wait(5)
+cut = list(trigger.collect_pages())
+again = taken(replace(train(20, 10), take=2, sets_index=True))
+ahead = taken(replace(train(40, 10), take=3, sets_index=True))
+answer(cut=len(cut[0]["time"]), data=[page["data"] for page in again + ahead])
+"""
+    )
+    assert 5 < found["cut"] < 100
+    data = found["data"]
+    index = [k for page in data for k in page["trigger_index"]]
+    assert index == [*range(20, 30), *range(40, 50)]
+    assert {k for page in data for k in page["trigger_take"]} == {2, 3}
+
+
 def test_latches_whose_news_were_lost_are_read_back(served: Bench) -> None:
     found = served.client(
         SWEEP

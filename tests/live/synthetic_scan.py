@@ -52,7 +52,6 @@ class SyntheticScan:
     skew: float = 20e-6
 
     def __post_init__(self) -> None:
-        geometry = self.spec.geometry
         time_s = 10.0
         edges: list[float] = []
         angles: list[float] = []
@@ -60,13 +59,12 @@ class SyntheticScan:
             time_s += 1.0
             edges += [time_s + PERIOD_S * k for k in range(block.count)]
             time_s = edges[-1]
-            start, step = block.start_deg or 0.0, block.step_deg or 0.0
-            angles += [start + step * k for k in range(block.count)]
+            asked = block.asked_deg
+            angles += [0.0] * block.count if asked is None else asked.tolist()
         self.edge_s = np.array(edges)
         self.angle_deg = np.array(angles)
         self.stamp_s = (self.edge_s + self.clock_offset_s) * (1 + self.skew)
         self._random = np.random.default_rng(1)
-        self._column = np.arange(geometry.columns) - geometry.axis
         self.images = [self._image(block, i) for block in self.spec.blocks() for i in range(
             block.first, block.last)]  # fmt: skip
 
@@ -84,7 +82,9 @@ class SyntheticScan:
             speed = (block.step_deg or 0.0) / block.period_s
             angle = np.radians(self.angle_deg[index] + speed * self.spec.exposure_s / 2)
             scale = geometry.columns / 64
-            away = self._column - 8 * scale * np.cos(angle) - 5 * scale * np.sin(angle)
+            axis = self.spec.axis_column(block)
+            column = np.arange(geometry.columns) - axis
+            away = column - 8 * scale * np.cos(angle) - 5 * scale * np.sin(angle)
             radius = (9 + np.arange(geometry.rows)[:, None]) * scale
             chord = 2 * np.sqrt(np.maximum(radius**2 - away**2, 0))
             counts = DARK + FLAT * np.exp(-0.02 / scale * chord)

@@ -159,3 +159,37 @@ def test_a_scan_without_any_frame_has_every_trigger_missing() -> None:
     table = join(triggers, nothing, CAMERA, 0.01)
     assert table.missing.size == 112
     assert np.all(table.outcome == Outcome.MISSING)
+
+
+@given(lost=st.sets(st.integers(12, 131), max_size=40))
+def test_a_block_that_was_taken_again_keeps_its_frames_whenever_that_was(lost: set[int]) -> None:
+    flats = Block(name="flats", kind="flats", first=12, count=20, period_s=PERIOD_S)
+    sweep = BLOCKS[1].model_copy(update={"first": 32})
+    index = np.arange(132)
+    again = (index >= 12) & (index < 32)
+    time_s = index * PERIOD_S + np.select([index < 12, again], [0.0, 5.0], 1.0)
+    angle = np.where(index < 32, 0.0, (index - 32) * 1.8)
+    triggers = Triggers.of_blocks((BLOCKS[0], flats, sweep), index, time_s, angle)
+    # The camera numbers frames as they come: those of the flats come last.
+    order = np.argsort(np.argsort(time_s))
+    whole = delivered(triggers)
+    frames = Frames(whole.time_s, 7 + order, whole.source, triggers.block)
+    table = joined(triggers, keep(frames, np.array([i for i in index if i not in lost])))
+    assert set(table.missing) == lost
+    assert np.array_equal(table.source[table.valid], table.index[table.valid])
+    inner = np.isin(table.index, [*range(13, 31), *range(33, 131)])
+    if not {12, 31, 32, 131} & lost:
+        assert set(table.outcome[inner & ~table.valid]) <= {Outcome.LOST_AFTER_NUMBERING}
+
+
+def test_a_stage_that_stands_has_no_speed_between_its_stops() -> None:
+    targets = tuple((np.arange(100) * 1.8).tolist())
+    stepped = Block(
+        name="sweep_0", kind="sweep", first=12, count=100, period_s=PERIOD_S, targets_deg=targets
+    )
+    flying = fired()
+    standing = Triggers.of_blocks(
+        (BLOCKS[0], stepped), flying.index, flying.time_s, flying.angle_deg
+    )
+    assert np.array_equal(standing.angle_mid_exposure_deg(0.01), flying.angle_deg)
+    assert np.allclose(flying.angle_mid_exposure_deg(0.01)[12:], flying.angle_deg[12:] + 0.45)

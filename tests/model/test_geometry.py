@@ -48,7 +48,7 @@ def test_tilt_zero_is_tomography() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"tilt_deg": -1}, {"tilt_deg": 90}, {"roll_deg": 50}, {"pixel_um": 0}, {"step_deg": 0},
+        {"tilt_deg": -1}, {"tilt_deg": 90}, {"roll_deg": 50}, {"pixel_um": 0}, {"step_deg": -1},
         {"projections": 1}, {"rows": 0}, {"axis": 3},
     ],
 )  # fmt: skip

@@ -12,6 +12,7 @@ from bluesky import Msg
 from voltomo.model.frame_table import Frames
 from voltomo.model.geometry import Geometry
 from voltomo.model.scan_spec import ScanSpec
+from voltomo.plans.takes import Takes
 
 
 class Named:
@@ -47,6 +48,7 @@ class Named:
 def beamline() -> Any:
     """A beamline whose devices do nothing."""
     rotation = Named("rotation", 0.0)
+    rotation.velocity = Named("velocity", 90.0)  # type: ignore[attr-defined]
     rotation.acceleration = Named("acceleration", 0.3)  # type: ignore[attr-defined]
     rotation.maximum_velocity = Named("vmax", 180.0)  # type: ignore[attr-defined]
     sample_stage = Named("sample_stage")
@@ -119,6 +121,8 @@ class Driver:
         if message.command == "open_run":
             return "0123456789abcdef"
         if message.command == "read":
+            if isinstance(message.obj, Takes):
+                return message.obj.read()
             return {message.obj.name: {"value": message.obj.value, "timestamp": 0.0}}
         if message.command == "wait":
             return True

@@ -9,12 +9,15 @@ from tests.plans.scripted import spec
 from voltomo.model.beam_window import beam_window
 from voltomo.model.geometry import Geometry
 from voltomo.plans.arithmetic import (
+    Pace,
     beam_seconds,
     run_up_deg,
     scan_beam_seconds,
     scan_bytes,
     sweep_path,
 )
+
+PACE = Pace(velocity_deg_s=90.0, acceleration_s=0.3)
 
 speeds = st.floats(0.01, 180)
 ramps = st.floats(0.0, 5.0)
@@ -69,5 +72,5 @@ def test_a_lease_covers_every_exposure_and_the_shutter(scan, travel: float) -> N
 def test_a_scan_needs_the_beam_of_its_flats_and_sweeps_alone(scan) -> None:
     window = beam_window(scan.exposure_s, 0.015)
     lit = [b for b in scan.blocks() if b.kind in ("flats", "sweep")]
-    assert scan_beam_seconds(scan, window) == sum(beam_seconds(b, window) for b in lit)
+    assert scan_beam_seconds(scan, window, PACE) == sum(beam_seconds(b, window) for b in lit)
     assert scan_bytes(scan) == 2 * 64 * sum(b.count for b in scan.blocks())

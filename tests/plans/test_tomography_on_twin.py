@@ -50,6 +50,10 @@ def streams():
             key = names[document["descriptor"]]
             count[key] = count.get(key, 0) + len(document["seq_num"])
     return count
+def takes():
+    (uid,) = [d["uid"] for n, d in documents if n == "descriptor" and d["name"] == "takes"]
+    data = [d["data"] for n, d in documents if n == "event" and d["descriptor"] == uid]
+    return [[d["take_block"], d["take_number"], d["take_outcome"]] for d in data]
 def stop():
     return next(d for n, d in documents if n == "stop")
 def in_mid_sweep(action):
@@ -120,7 +124,7 @@ answer(said=refusal(lambda: RE(tomography(beamline, spec(sample="spent cell"))))
     assert found["documents"] == 0
 
 
-def test_a_pause_in_mid_sweep_closes_the_beam_and_the_sweep_is_not_repeated(
+def test_a_pause_in_mid_sweep_closes_the_beam_and_the_sweep_is_taken_again(
     served: Bench,
 ) -> None:
     found = served.client(
@@ -135,17 +139,58 @@ except RunEngineInterrupted:
 time.sleep(0.2)
 shutter = beamline.shutter.state.get()
 said = refusal(RE.resume)
-answer(paused=paused, shutter=shutter, said=said, stop=stop()["reason"], settled=settled)
+answer(paused=paused, shutter=shutter, said=said, stop=stop()["exit_status"], settled=settled,
+       takes=takes(), streams=streams())
 """
     )
     assert found["paused"]
     assert found["shutter"] == "Closed"
-    assert "start the scan again" in found["said"]
-    assert found["stop"] == found["said"]
-    purpose, reason = found["settled"][-1][:2]
-    assert purpose == "sweep_0"
+    assert (found["said"], found["stop"]) == ("", "success")
+    ended = {purpose: reason for purpose, reason, _ in found["settled"]}
     # The engine's word, or that of the lease's own heartbeat: whichever comes first.
-    assert reason == "stopped" or "the RunEngine is not running" in reason
+    cut = ended.pop("sweep_0")
+    assert cut == "stopped" or "the RunEngine is not running" in cut
+    again = ["flats_before", "flats_before_take2", "sweep_0_take2", "flats_after"]
+    assert ended == dict.fromkeys(again, "done")
+    assert found["takes"] == [
+        ["priming", 1, "complete"],
+        ["darks", 1, "complete"],
+        ["flats_before", 1, "complete"],
+        ["sweep_0", 1, "interrupted"],
+        ["flats_before", 2, "complete"],
+        ["sweep_0", 2, "complete"],
+        ["flats_after", 1, "complete"],
+    ]
+    # All that was latched is told, that of the take that was cut short, too.
+    assert 12 + 5 + 5 + 5 + 60 + 5 < found["streams"]["triggers"] < 12 + 5 + 5 + 5 + 120 + 5
+
+
+def test_a_suspension_is_waited_for_and_the_sweep_is_taken_again(served: Bench) -> None:
+    found = served.client(
+        SCAN
+        + """
+import asyncio
+def suspend():
+    back = []
+    def make():
+        event = asyncio.Event()
+        back.append(event)
+        RE.request_suspend(event.wait, justification="ring current: below 20 mA")
+    RE.loop.call_soon_threadsafe(make)
+    time.sleep(1.5)
+    seen.append((beamline.shutter.state.get(), len(settled), str(RE.state)))
+    RE.loop.call_soon_threadsafe(back[0].set)
+seen = []
+in_mid_sweep(suspend)
+said = refusal(lambda: RE(tomography(beamline, spec())))
+answer(said=said, seen=seen, settled=settled, takes=takes(), stop=stop()["exit_status"])
+"""
+    )
+    assert (found["said"], found["stop"]) == ("", "success")
+    # Nothing went on meanwhile: flats and the cut sweep had the beam before.
+    assert found["seen"] == [["Closed", 2, "running"]]
+    assert ["sweep_0", 1, "interrupted"] in found["takes"]
+    assert found["takes"][-2:] == [["sweep_0", 2, "complete"], ["flats_after", 1, "complete"]]
 
 
 @pytest.mark.kill

@@ -48,7 +48,7 @@ def picture(spec: ScanSpec, block: Block, angle_deg: float, rng: np.random.Gener
     if block.kind in ("flats", "sweep"):
         flat = 20000 * (1 + 0.1 * np.cos(np.arange(geometry.columns) / 9))
         if block.kind == "sweep":
-            u = np.arange(geometry.columns) - geometry.axis
+            u = np.arange(geometry.columns) - spec.axis_column(block)
             turn = np.deg2rad(angle_deg)
             for x, y, radius, mu in ((0, 0, 0.4, 1.2), (0.17, 0.08, 0.1, 3), (-0.2, 0, 0.08, -1)):
                 centre = (x * np.cos(turn) + y * np.sin(turn)) * geometry.columns
@@ -149,9 +149,8 @@ class SyntheticRun:
         index = block.first + np.arange(count)
         edges_utc_s = now_s + np.arange(count) * block.period_s
         time_s = edges_utc_s + TRIGGER_MINUS_UTC_S
-        angle = np.full(count, self.spec.geometry.start_deg)
-        if block.start_deg is not None and block.step_deg is not None:
-            angle = block.start_deg + block.step_deg * np.arange(count)
+        asked = block.asked_deg
+        angle = np.full(count, self.spec.geometry.start_deg) if asked is None else asked[:count]
         half_deg = (block.step_deg or 0.0) / block.period_s * self.spec.exposure_s / 2
         images, ids, stamps = [], [], []
         for i, t, a in zip(index, time_s, angle, strict=True):

@@ -19,14 +19,11 @@ def find_run(folder: RunFolder, uid: str) -> str:
     Refused
         No such run, or more than one.
     """
-    from voltomo.records.run_entries import last_scan, scans_in
+    from voltomo.records.run_entries import matching_scans, scans_in
 
-    if uid == "last" and (last := last_scan(folder.run_log)) is not None:
-        return last
-    uids = list(scans_in(folder.run_log))
-    digits = uid.replace("-", "")
-    found = [known for known in uids if known.replace("-", "").startswith(digits)]
+    found = matching_scans(folder.run_log, uid)
     if len(found) != 1:
+        uids = list(scans_in(folder.run_log))
         known = ", ".join(run_name(run) for run in uids[-10:]) or "none"
         raise Refused(f"{uid!r} names {len(found)} runs in {folder.root}; the latest are: {known}")
     return found[0]

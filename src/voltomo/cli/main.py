@@ -71,7 +71,7 @@ def scan(
     run_folder: Folder = None,
     quiet: Annotated[bool, typer.Option(help="No progress bars.")] = False,
 ) -> None:
-    """Run one tomography on the services that are up, and export it.
+    """Run one scan on the services that are up, and export it.
 
     Ctrl-C ends it at once, the beam first; what was recorded is exported all the same.
     Exit code 0: it succeeded; 1: it had begun and failed or was stopped; 2: it was refused

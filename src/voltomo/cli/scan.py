@@ -1,4 +1,4 @@
-"""``voltomo scan``: one tomography in a session of its own, and what it leaves behind."""
+"""``voltomo scan``: one scan in a session of its own, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -54,11 +54,12 @@ def run_scan(file: Path, run_folder: Path | None, *, quiet: bool) -> None:
     """
     from voltomo.cli.export import export_run
     from voltomo.profiles.interrupts import ALL, Interrupts
+    from voltomo.profiles.stored_flats import with_stored_flats
 
     folder = RunFolder.locate(run_folder)
     written = load_yaml(file, ScanFile)
     beamline = running_beamline(folder)
-    spec = written.spec(beamline)
+    spec = with_stored_flats(written.spec(beamline), folder)
     interrupts = Interrupts(*ALL)
     with interrupts.watching(), session_log(folder):
         try:
@@ -93,7 +94,7 @@ def _in_a_session(
 
 
 def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone:
-    """Run one tomography; errors of the scan end up in the result, not as exceptions.
+    """Run one scan of any kind; errors of it end up in the result, not as exceptions.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     """
     from bluesky.utils import RunEngineInterrupted
 
-    from voltomo.plans.tomography import tomography
+    from voltomo.plans.scan import scan
 
     started: list[str] = []
     stopped: list[dict[str, Any]] = []
@@ -124,7 +125,7 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     error = ""
     try:
         with contextlib.redirect_stdout(ToLog("bluesky")):
-            session.RE(tomography(session.beamline, spec))
+            session.RE(scan(session.beamline, spec))
     except RunEngineInterrupted:
         error = _stop(session)
     except Exception as failed:  # noqa: BLE001

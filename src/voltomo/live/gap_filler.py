@@ -27,7 +27,8 @@ def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
     live : LiveSlice
         The scan.
     files : sequence of FileOpened
-        Its files so far, in any order; those that cannot be read yet are passed over.
+        Its files so far, in the order in which they were opened; those that cannot be read yet
+        are passed over.
     limit : int
         At most this many frames, so that the stream does not wait for long.
 
@@ -40,6 +41,8 @@ def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
     if not wanted:
         return 0
     blocks = {live.block_of(index).name for index in wanted}
+    # A block that was taken again has a file for each take, and only the last one counts.
+    files = list({file.block or str(file.path): file for file in files}.values())
     with ExitStack() as stack:
         opened: list[tuple[str, FrameFile]] = []
         for file in files:

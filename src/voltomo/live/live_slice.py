@@ -14,6 +14,7 @@ from voltomo.analysis.quality import row_fault, snr
 from voltomo.analysis.sheared_rows import SliceReconstructor
 from voltomo.analysis.weights import angular_weights
 from voltomo.live.matcher import Matcher
+from voltomo.live.no_slice import no_slice_of
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
 
@@ -71,24 +72,24 @@ class LiveSlice:
     ------
     ValueError
         One row of the detector gives no slice: the axis is tilted or rolled, lies outside the
-        detector, or only a region of the detector is read.
+        detector, only a region of the detector is read, or the scan is of a kind without one.
     """
 
     def __init__(self, scan_uid: str, spec: ScanSpec, row: int | None = None) -> None:
         geometry = spec.geometry
-        if geometry.region is not None:
-            raise ValueError(
-                "a live slice needs the whole detector; the scan reads a region of it. Leave "
-                "region out of the geometry."
-            )
+        refusal = no_slice_of(spec)
+        if refusal:
+            raise ValueError(refusal)
         self.scan_uid = scan_uid
         self.spec = spec
         self.row = geometry.rows // 2 if row is None else self._clip(row, geometry.rows)
         self.matcher: Matcher[_RowOfFrame] = Matcher(spec.blocks())
         self._firsts = [block.first for block in self.matcher.blocks]
         self._shape = (geometry.rows, geometry.columns)
-        self._reconstructor = SliceReconstructor(geometry.columns, geometry.axis)
-        self._reconstructor.prepare(geometry)
+        first = next(block for block in self.matcher.blocks if block.kind == "sweep")
+        self._axis = spec.axis_column(first)
+        self._reconstructor = SliceReconstructor(geometry.columns, self._axis)
+        self._reconstructor.prepare(geometry.model_copy(update={"axis_column": self._axis}))
         self._asked: NDArray[np.float64] = np.empty(0)
         self._used_rad = 0.0
         self._finished = False
@@ -97,7 +98,9 @@ class LiveSlice:
         self._field_rows: dict[str, dict[int, Counts]] = {"flats": {}, "darks": {}}
         self._fields: dict[str, NDArray[np.float32]] = {}
         self._rows: dict[int, Counts] = {}
+        self._field_block: dict[str, Block] = {}
         self._sweep: Block | None = None
+        self._part = range(0)
         self._last_trigger = -1
         self._transmission: dict[int, float] = {}
         self._out_of_order = False
@@ -116,8 +119,16 @@ class LiveSlice:
         return int(np.count_nonzero(self._seen))
 
     def latch(self, chunk: TriggerChunk) -> None:
-        """Take latches of the trigger source."""
-        self.matcher.latch(chunk)
+        """Take latches of the trigger source; what is taken again begins anew."""
+        for block in self.matcher.latch(chunk):
+            self._used[block.first : block.last] = False
+            if self._is_field(block):
+                if self._field_block.get(block.kind) is block:
+                    self._field_rows[block.kind] = {}
+                    self._fields.pop(block.kind, None)
+            elif block is self._sweep:
+                self._part = range(0)
+                self._forget_views()
 
     def frame(self, image: Counts, stamp_s: float) -> None:
         """Take a frame from the stream, stamped by the camera's clock; wrong shapes are refused."""
@@ -168,8 +179,7 @@ class LiveSlice:
         if block.kind == "sweep":
             self._use_projection(block, index, counts)
         elif self._is_field(block):
-            self._field_rows[block.kind][index] = counts
-            self._fields.pop(block.kind, None)
+            self._use_field(block, index, counts)
             if self._rows:
                 self._out_of_order = True
                 if self._fields_ready() and bool(self._used[block.first : block.last].all()):
@@ -181,15 +191,14 @@ class LiveSlice:
 
     def wanted(self) -> list[int]:
         """Latched triggers whose frame is not in: lost on the way, or to be read again."""
-        return np.flatnonzero(~self._used[: self.matcher.latched]).tolist()
+        return self.matcher.unused(self._used).tolist()
 
     def overdue(self, after_s: float) -> int:
         """Number of wanted frames whose trigger is older than the newest by more than this."""
-        times = self.matcher.time_s[: self.matcher.latched]
-        missing = times[~self._used[: times.size]]
+        missing = self.matcher.time_s[self.matcher.unused(self._used)]
         if missing.size == 0:
             return 0
-        return int(np.count_nonzero(np.nanmax(times) - missing > after_s))
+        return int(np.count_nonzero(np.nanmax(self.matcher.time_s) - missing > after_s))
 
     def move_to(self, row: int) -> None:
         """Show another height; the frames of the sweep and of its fields are wanted again."""
@@ -302,12 +311,12 @@ class LiveSlice:
         self._out_of_order = False
 
     def _use_projection(self, block: Block, index: int, counts: Counts) -> None:
-        if self._sweep is None or block.first > self._sweep.first:
-            self._sweep = block
-            steps = (block.step_deg or 0.0) * np.arange(block.count)
-            self._asked = angular_weights((block.start_deg or 0.0) + steps)
-            self._forget_views()
-        if block is not self._sweep:
+        turn = (index - block.first) * block.turns // block.count
+        each = block.count // block.turns
+        part = range(block.first + turn * each, block.first + (turn + 1) * each)
+        if part.start > self._part.start:
+            self._begin(block, part)
+        if part != self._part:
             return
         self._finished = False
         self._rows[index] = counts
@@ -316,6 +325,30 @@ class LiveSlice:
             self._add(index)
         else:
             self._out_of_order = True
+
+    def _begin(self, block: Block, part: range) -> None:
+        """Show another sweep, or the next turn of one; its place moves the axis."""
+        self._sweep, self._part = block, part
+        asked = block.asked_deg
+        inside = slice(part.start - block.first, part.stop - block.first)
+        self._asked = angular_weights(asked[inside] if asked is not None else [0.0] * len(part))
+        axis = self.spec.axis_column(block)
+        if axis != self._axis:
+            self._axis = axis
+            geometry = self.spec.geometry.model_copy(update={"axis_column": axis})
+            self._reconstructor.prepare(geometry)
+        self._forget_views()
+
+    def _use_field(self, block: Block, index: int, counts: Counts) -> None:
+        """Take a flat or dark; those of a later block replace those before it."""
+        known = self._field_block.get(block.kind, block)
+        if block.first < known.first:
+            return
+        if block is not known:
+            self._field_rows[block.kind] = {}
+        self._field_block[block.kind] = block
+        self._field_rows[block.kind][index] = counts
+        self._fields.pop(block.kind, None)
 
     def _fields_ready(self) -> bool:
         return all(self._field_rows.values())
@@ -332,7 +365,7 @@ class LiveSlice:
         if row_fault(integrals) is not None:
             return
         if weight_rad is None:
-            weight_rad = float(self._asked[index - self.block_of(index).first])
+            weight_rad = float(self._asked[index - self._part.start])
         self._transmission[index] = float(np.exp(-integrals).mean())
         self._reconstructor.add(integrals, self._angle_mid_exposure_deg(index), weight_rad)
         self._used_rad += weight_rad

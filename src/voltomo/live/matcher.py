@@ -48,6 +48,7 @@ class Matcher(Generic[Payload]):
         self.time_s = np.full(total, np.nan)
         self.angle_deg = np.full(total, np.nan)
         self.taken = np.zeros(total, dtype=bool)
+        self._since_s = np.full(total, -np.inf)
         self.clock: ClockMap | None = None
         self.latched = 0
         self._window_s = WINDOW_OF_PERIOD * np.concatenate(
@@ -58,26 +59,49 @@ class Matcher(Generic[Payload]):
         self._pairs: list[tuple[float, float]] = []
         self._since_fit = 0
 
-    def latch(self, chunk: TriggerChunk) -> None:
+    def latch(self, chunk: TriggerChunk) -> list[Block]:
         """Take latches; repeats are welcome, indices beyond the scan are ignored.
 
-        Latches that contradict earlier ones show that those were of another scan (the trigger
-        source had not been reset yet): from there on the earlier ones are forgotten.
+        Latches that contradict earlier ones are of a block that is taken again, or show that those
+        were of another scan (the trigger source had not been reset yet). The later ones hold: the
+        earlier ones of the block are forgotten, and of all blocks where the first is begun again.
+
+        Returns
+        -------
+        list of Block
+            Blocks that were begun anew.
         """
         first, last = chunk.first, min(chunk.last, self.time_s.size)
         count = last - first
         if count <= 0 or first < 0:
-            return
+            return []
         new = np.asarray(chunk.time_s[:count], dtype=np.float64)
         old = self.time_s[first:last]
-        if bool(np.any(np.abs(new - old) > self._window_s[first:last])):
-            self.time_s[first:] = np.nan
-            self.angle_deg[first:] = np.nan
-            self.latched = min(self.latched, first)
+        other = np.abs(new - old) > self._window_s[first:last]
+        if bool(np.any(new < self._since_s[first:last]) or np.any(other & (new < old))):
+            # News of a take that was cut short, after those of the next one.
+            return []
+        again = self._begun_anew(first + np.flatnonzero(other))
+        for block in again:
+            self.time_s[block.first : block.last] = np.nan
+            self.angle_deg[block.first : block.last] = np.nan
+            self.taken[block.first : block.last] = False
+            self._since_s[block.first : block.last] = new.min() - self._window_s[first]
         self.time_s[first:last] = new
         self.angle_deg[first:last] = chunk.angle_deg[:count]
-        self.latched = max(self.latched, last)
-        self._known = np.flatnonzero(~np.isnan(self.time_s[: self.latched]))
+        known = np.flatnonzero(~np.isnan(self.time_s))
+        self.latched = int(known[-1]) + 1
+        self._known = known[np.argsort(self.time_s[known], kind="stable")]
+        return again
+
+    def _begun_anew(self, index: NDArray[np.intp]) -> list[Block]:
+        """The blocks of these triggers; all of them with the first, which a scan begins with."""
+        again = [b for b in self.blocks if np.any((index >= b.first) & (index < b.last))]
+        return list(self.blocks) if self.blocks[0] in again else again
+
+    def unused(self, used: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Latched triggers that are not among those used, shape (triggers,) each."""
+        return np.flatnonzero(~used & ~np.isnan(self.time_s))
 
     def frame(self, stamp_s: float, payload: Payload) -> None:
         """Take a frame with its stamp on the camera's clock."""

@@ -30,11 +30,12 @@ class CameraSetup:
 
 @dataclass(frozen=True)
 class FrameBlock:
-    """One file of frames: name without suffix, how many frames, exposure and period."""
+    """One file of frames: name without suffix, how many frames, exposure, which take."""
 
     file_name: str
     block: Block
     exposure_s: float
+    take: int = 1
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,15 @@ class TriggerTrain:
     """One train of triggers and the window in which the beam may be open for it.
 
     ``gate_lead_s`` before the first edge the window opens, ``gate_tail_s`` behind the last edge
-    it closes.
+    it closes. ``sets_index``: the block is taken again, and the trigger index is set to its first.
     """
 
     block: Block
     exposure_s: float
     gate_lead_s: float
     gate_tail_s: float
+    take: int = 1
+    sets_index: bool = False
 
 
 @dataclass(frozen=True)

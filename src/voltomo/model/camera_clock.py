@@ -65,7 +65,9 @@ def track_clock(triggers: Triggers, frames: Frames, priming: Block) -> ClockMap:
         known.add(number)
         place, row = np.append(place, more_places), np.append(row, more_rows)
     # Frames may be ahead of the latches while both still arrive.
-    latched = clock.to_reference(fresh.time_s) <= triggers.time_s[-1] + triggers.period_s[-1] / 2
+    last = int(np.argmax(triggers.time_s))
+    latest_s = triggers.time_s[last] + triggers.period_s[last] / 2
+    latched = clock.to_reference(fresh.time_s) <= latest_s
     lost = int(np.count_nonzero(latched)) - place.size
     if lost > place.size:
         raise ValueError(

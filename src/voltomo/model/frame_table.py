@@ -57,8 +57,10 @@ class Triggers:
     """Latched triggers of a scan, all arrays of shape (n,), index ascending.
 
     ``time_s`` is the edge on the trigger clock, ``angle_deg`` the encoder at that edge,
-    ``period_s`` the nominal distance to the next trigger, ``block`` the number of the block, and
-    ``whole`` says whether all triggers of that block are there.
+    ``period_s`` the nominal distance to the next trigger, ``block`` the number of the block,
+    ``whole`` says whether all triggers of that block are there, and ``still`` whether the stage
+    stood for each of them. Times ascend within a block; a block that was taken again may be later
+    than those behind it.
     """
 
     index: Ints
@@ -67,6 +69,7 @@ class Triggers:
     period_s: Floats
     block: Ints
     whole: NDArray[np.bool_]
+    still: NDArray[np.bool_]
 
     @classmethod
     def of_blocks(
@@ -85,22 +88,23 @@ class Triggers:
             raise ValueError("a trigger index was latched twice; the trigger source must be reset")
         number = np.full(index.shape, -1, dtype=np.int64)
         period_s = np.zeros(index.shape)
-        whole = np.zeros(index.shape, dtype=bool)
+        whole, still = np.zeros((2, *index.shape), dtype=bool)
         for position, block in enumerate(blocks):
             inside = (index >= block.first) & (index < block.last)
             number[inside] = position
             period_s[inside] = block.period_s
             whole[inside] = np.count_nonzero(inside) == block.count
+            still[inside] = block.stepped
         if np.any(number < 0):
             raise ValueError(
                 f"trigger {int(index[number < 0][0])} lies outside the blocks of the scan"
             )
-        return cls(index.astype(np.int64), time_s, angle_deg, period_s, number, whole)
+        return cls(index.astype(np.int64), time_s, angle_deg, period_s, number, whole, still)
 
     def angle_mid_exposure_deg(self, exposure_s: float) -> Floats:
         """Encoder angle half an exposure after the edge, from the stage's local speed."""
         angle = self.angle_deg.astype(np.float64).copy()
-        for number in np.unique(self.block):
+        for number in np.unique(self.block[~self.still]):
             inside = self.block == number
             if np.count_nonzero(inside) > 1:
                 speed = np.gradient(self.angle_deg[inside], self.time_s[inside])
@@ -218,7 +222,9 @@ def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float)
     """
     fresh, repeated = first_deliveries(frames)
     time_s = clock.to_reference(frames.time_s[fresh])
-    nearest = _nearest(triggers.time_s, time_s)
+    in_time = np.argsort(triggers.time_s, kind="stable")
+    nearest = _nearest(triggers.time_s[in_time], time_s)
+    nearest = in_time[nearest] if in_time.size else nearest
     residual = time_s - triggers.time_s[nearest] if triggers.index.size else time_s
     inside = np.zeros(fresh.shape, dtype=bool)
     if triggers.index.size:
@@ -237,7 +243,7 @@ def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float)
     source[nearest[single]] = frames.source[fresh[single]]
     unique_id[nearest[single]] = frames.unique_id[fresh[single]]
     residual_s[nearest[single]] = residual[single]
-    _explain_missing(outcome, unique_id)
+    outcome[in_time] = _explained(outcome[in_time], unique_id[in_time])
     nothing = np.full(triggers.index.shape, np.nan)
     return FrameTable(
         index=triggers.index,
@@ -313,7 +319,7 @@ def _nearest(edges_s: Floats, time_s: Floats) -> Ints:
     return np.where(closer_left, left, right).astype(np.int64)
 
 
-def _explain_missing(outcome: Ints, unique_id: Ints) -> None:
+def _explained(outcome: Ints, unique_id: Ints) -> Ints:
     """Tell missed triggers from lost frames by the numbers on both sides of each hole."""
     found = np.flatnonzero(outcome == Outcome.FRAME)
     for before, after in pairwise(found):
@@ -325,3 +331,4 @@ def _explain_missing(outcome: Ints, unique_id: Ints) -> None:
             outcome[before + 1 : after] = Outcome.MISSED_BY_CAMERA
         elif absent == hole:
             outcome[before + 1 : after] = Outcome.LOST_AFTER_NUMBERING
+    return outcome

@@ -57,7 +57,8 @@ class Geometry(BaseModel):
     tilt_deg : float
         0 = axis normal to the beam (tomography); see the drawing above.
     start_deg, step_deg : float
-        Angle of the stage at the first trigger, and from one trigger to the next.
+        Angle of the stage at the first trigger, and from one trigger to the next; a step of 0
+        is a stage that stands (radiographs).
     projections : int
         Number of triggers in one sweep.
     region : Region or None
@@ -73,7 +74,7 @@ class Geometry(BaseModel):
     roll_deg: float = Field(default=0.0, ge=-45, le=45)
     tilt_deg: float = Field(default=0.0, ge=0, lt=90)
     start_deg: float = 0.0
-    step_deg: float = Field(gt=0)
+    step_deg: float = Field(ge=0)
     projections: int = Field(gt=1)
     region: Region | None = None
 

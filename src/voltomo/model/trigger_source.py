@@ -58,8 +58,8 @@ def unpack(values: ArrayLike) -> TriggerChunk:
 class TriggerSource(Protocol):
     """Arms a train of triggers; latches arrive in chunks at 10 Hz or more.
 
-    The index runs over the whole scan: ``reset`` sets it to 0, every train goes on from where
-    the last one ended. ``arm`` and ``arm_timed`` return a status that is done when the hardware
+    The index runs over the whole scan: ``reset`` sets it, every train goes on from where the last
+    one ended. ``arm`` and ``arm_timed`` return a status that is done when the hardware
     says that it is armed; the train of ``arm_timed`` starts with ``fire``, that of ``arm`` when
     the stage passes ``start_deg``.
     """
@@ -69,8 +69,8 @@ class TriggerSource(Protocol):
         """What documents call it."""
         ...
 
-    def reset(self) -> Any:
-        """Set the index to 0 and forget all latches. Returns a status."""
+    def reset(self, first: int = 0) -> Any:
+        """Set the index (to 0 for a new scan) and forget all latches. Returns a status."""
         ...
 
     def arm(self, n: int, start_deg: float, step_deg: float) -> Any:

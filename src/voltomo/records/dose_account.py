@@ -78,13 +78,14 @@ def expose(record: ScanRecord, table: FrameTable) -> FrameExposure:
         if block.kind in ("priming", "darks"):
             continue
         here = np.flatnonzero(table.block == number)
-        named = [opening for opening in record.openings if opening.purpose == block.name]
+        purpose = record.purpose(block)
+        named = [opening for opening in record.openings if opening.purpose == purpose]
         for opening, inside in _shared_out(named or list(record.openings), utc_s[here]):
             rows = here[inside]
             flux[rows] = _flux(opening, utc_s[rows])
             dose[rows] = _dose(opening, flux[rows], record.spec.exposure_s)
         if not record.openings:
-            dose[table.block == number] = _mean_dose(record, block.name)
+            dose[table.block == number] = _mean_dose(record, purpose)
     off = table.outcome == Outcome.UNLIT
     return FrameExposure(np.where(off, np.nan, flux), np.where(off, 0.0, dose))
 
@@ -109,9 +110,9 @@ def _shared_out(
         yield opening, near & (nearest == at)
 
 
-def _mean_dose(record: ScanRecord, block: str) -> float:
+def _mean_dose(record: ScanRecord, purpose: str) -> float:
     """Dose of one exposure where only settled leases are known: their mean dose rate holds."""
-    charges = [charge for charge in record.charges if charge.purpose == block]
+    charges = [charge for charge in record.charges if charge.purpose == purpose]
     open_s = sum(charge.open_s for charge in charges)
     dose_Gy = sum(charge.dose_central_Gy for charge in charges)
     return dose_Gy * record.spec.exposure_s / open_s if open_s > 0 else 0.0
@@ -142,6 +143,8 @@ def account(record: ScanRecord, table: FrameTable | None) -> DoseAccount:
     untimed = [item for item in record.openings if item.opened_utc_s is None]
     reserved = sum(item.dose_central_Gy for item in untimed)
     timed = [item for item in charged if item not in untimed]
+    again = sum(item.dose_central_Gy for item in timed if record.taken_again(item.purpose))
+    timed = [item for item in timed if not record.taken_again(item.purpose)]
     of_sweeps = sum(item.dose_central_Gy for item in timed if item.purpose.startswith("sweep"))
     of_flats = sum(item.dose_central_Gy for item in timed if item.purpose.startswith("flats"))
     useful = missing = 0.0
@@ -161,8 +164,9 @@ def account(record: ScanRecord, table: FrameTable | None) -> DoseAccount:
                 of_sweeps - useful - missing, 0.0
             ),
             "flats": of_flats,
+            "interrupted and taken again": again,
             "reserved by a guard that died": reserved,
-            "other openings": max(total - of_sweeps - of_flats - reserved, 0.0),
+            "other openings": max(total - of_sweeps - of_flats - again - reserved, 0.0),
         },
         open_s=sum(item.open_s for item in charged),
         stamp="; ".join(stamps),

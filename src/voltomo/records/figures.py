@@ -81,10 +81,10 @@ def residual_chart(name: str, scan: Scan) -> str:
     figure, axes = _figure(name, 2, 4.2)
     table, latches, blocks = scan.table, scan.record.latches, scan.record.blocks
     for number, block in enumerate(blocks):
-        inside = table.block == number
-        if block.kind != "sweep" or block.start_deg is None or block.step_deg is None:
+        inside, asked = table.block == number, block.asked_deg
+        if asked is None:
             continue
-        grid = block.start_deg + block.step_deg * (table.index[inside] - block.first)
+        grid = asked[table.index[inside] - block.first]
         off = 1e3 * (latches.angle_deg[inside] - grid)
         axes[0, 0].plot(table.index[inside], off, ".", ms=3, color=SERIES)
     axes[0, 0].set_ylabel("encoder − grid / mdeg")

@@ -21,8 +21,8 @@ _SPLIT_S = 0.001
 def unlit(record: ScanRecord, table: FrameTable) -> NDArray[np.bool_]:
     """Triggers whose exposure the beam did not light from its beginning to its end.
 
-    Where a lease was given back as done, the hardware opened for the triggers of its block and
-    closed behind the last: all are lit. Where it ended otherwise (lost, stopped, a fault of the
+    Where a lease was given back as done, the hardware opened for its triggers and closed behind the
+    last: all are lit, up to then. Where it ended otherwise (lost, stopped, a fault of the
     shutter), an exposure is lit if the shutter was wholly open meanwhile. UTC of a trigger comes
     from the news of it and is late if anything: of a frame at the end, doubt makes it invalid.
     Where nobody knows (a guard that died left no times), exposures count as lit.
@@ -47,12 +47,21 @@ def unlit(record: ScanRecord, table: FrameTable) -> NDArray[np.bool_]:
     for number, block in enumerate(record.blocks):
         if block.kind not in ("flats", "sweep"):
             continue
-        ends = [charge.reason for charge in record.charges if charge.purpose == block.name]
-        openings = [opening for opening in record.openings if opening.purpose == block.name]
+        purpose = record.purpose(block)
+        ended = {c.lease_id: c.reason for c in record.charges if c.purpose == purpose}
+        openings = [opening for opening in record.openings if opening.purpose == purpose]
         known = stretches(openings)
-        if "done" in ends or known is None or not (ends or known):
+        all_done = bool(ended) and all(reason == "done" for reason in ended.values())
+        if all_done or known is None or not (ended or known):
             continue
-        lit = np.zeros(table.index.shape, dtype=bool)
+        lit = middle_s <= max(
+            (
+                opening.closed_utc_s or -np.inf
+                for opening in openings
+                if ended.get(opening.lease_id) == "done"
+            ),
+            default=-np.inf,
+        )
         for opened_s, closed_s in known:
             begun = middle_s - half_s >= opened_s + travel_s - MARGIN_S
             lit |= begun & (middle_s + half_s <= closed_s - travel_s - MARGIN_S)

@@ -19,7 +19,6 @@ from voltomo.model.names import run_name
 from voltomo.model.sentence import SentenceError
 from voltomo.records.delivered import read_frames, relative_to, runs_of
 from voltomo.records.nxtomo_fields import (
-    group,
     iso_utc,
     write_control,
     write_entry,
@@ -28,8 +27,9 @@ from voltomo.records.nxtomo_fields import (
     write_sample,
     write_voltomo,
 )
+from voltomo.records.nxtomo_groups import group
 from voltomo.records.nxtomo_rows import NXtomoRows, nxtomo_rows
-from voltomo.records.scan import Scan, assemble
+from voltomo.records.scan import Scan, StoredScans, assemble
 from voltomo.records.scan_record import FrameSource, fold_scans
 from voltomo.runtime.log_reader import Entry, LogReader
 from voltomo.runtime.run_folder import RunFolder
@@ -134,14 +134,14 @@ def _copy_frames(detector: h5py.Group, scan: Scan, rows: NXtomoRows, _folder: Pa
         "data", (rows.handle.size, height, width), np.uint16, chunks=(1, height, width)
     )
     data.attrs["interpretation"] = "image"
-    for position, frames in read_frames(scan.delivered.sources, rows.handle):
+    for position, frames in read_frames(scan.sources, rows.handle):
         data[position : position + len(frames)] = frames
 
 
 def _link_frames(detector: h5py.Group, scan: Scan, rows: NXtomoRows, folder: Path) -> None:
     height, width = scan.delivered.shape
     layout = h5py.VirtualLayout((rows.handle.size, height, width), np.uint16)
-    sources = scan.delivered.sources
+    sources = scan.sources
     counts = [_count(source) for source in sources]
     for position, number, first, last in runs_of(rows.handle):
         source = h5py.VirtualSource(
@@ -185,7 +185,8 @@ class NXtomoProjection:
         exposures = LogReader(self.folder.exposure_log).entries()
         written: list[Path] = []
         for record in fold_scans(log, exposures):
-            scan = assemble(record.with_files_found(self.folder.frames))
+            found = record.with_files_found(self.folder.frames)
+            scan = assemble(found, StoredScans(self.folder))
             path = self.path_of(record.uid)
             with contextlib.suppress(NothingToExport):
                 written.append(export_nxtomo(scan, path, link=_is_linked(path)))

@@ -17,7 +17,9 @@ from numpy.typing import ArrayLike
 
 from voltomo.records.baseline import ring_current_A, stage_position_m
 from voltomo.records.limits import limits_of
-from voltomo.records.nxtomo_rows import NXtomoRows, missing_triggers
+from voltomo.records.nxtomo_blocks import write_blocks
+from voltomo.records.nxtomo_groups import field, group, texts
+from voltomo.records.nxtomo_rows import NXtomoRows, missing_triggers, per_block
 from voltomo.records.scan import Scan
 
 FLUX_UNITS = "1/s/cm^2"
@@ -28,33 +30,13 @@ def iso_utc(utc_s: float) -> str:
     return datetime.fromtimestamp(utc_s, UTC).isoformat(timespec="microseconds")
 
 
-def group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:
-    """Make a group of a NeXus class."""
-    made = parent.create_group(name)
-    made.attrs["NX_class"] = kind
-    return made
-
-
-def field(parent: h5py.Group, name: str, value: Any, units: str | None = None) -> h5py.Dataset:
-    """Write a field with its units; text as UTF-8."""
-    if isinstance(value, str):
-        value = np.array(value, dtype=h5py.string_dtype())
-    dataset = parent.create_dataset(name, data=value)
-    if units is not None:
-        dataset.attrs["units"] = units
-    return dataset
-
-
-def texts(parent: h5py.Group, name: str, values: tuple[str, ...]) -> None:
-    """Write a list of texts, which may be empty."""
-    parent.create_dataset(name, data=np.array(values, dtype=h5py.string_dtype()))
-
-
 def write_entry(entry: h5py.Group, scan: Scan) -> None:
     """Definition, title and times."""
     start, stop = scan.record.start, scan.record.stop
     field(entry, "definition", "NXtomo")
-    field(entry, "title", str(start.get("title") or f"{scan.record.spec.sample}, tomography"))
+    spec = scan.record.spec
+    words = spec.plan_name.replace("_", " ")
+    field(entry, "title", str(start.get("title") or f"{spec.sample}, {words}"))
     field(entry, "entry_identifier", scan.record.uid)
     field(entry, "start_time", iso_utc(float(start["time"])))
     if stop is not None:
@@ -93,10 +75,12 @@ def _write_detector(instrument: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5p
     pixel_m = spec.geometry.pixel_um * 1e-6
     field(detector, "x_pixel_size", pixel_m, "m")
     field(detector, "y_pixel_size", pixel_m, "m")
-    if spec.geometry.axis_column is not None:
-        from_middle = spec.geometry.axis_column - (spec.geometry.columns - 1) / 2
-        field(detector, "x_rotation_axis_pixel_position", from_middle, "pixel")
-    field(detector, "field_of_view", "Full")
+    columns = {spec.axis_column(block) for block in scan.record.blocks if block.kind == "sweep"}
+    middle = (spec.geometry.columns - 1) / 2
+    # At several places it has several columns: they are in voltomo/blocks.
+    if len(columns) == 1 and (spec.geometry.axis_column is not None or columns != {middle}):
+        field(detector, "x_rotation_axis_pixel_position", columns.pop() - middle, "pixel")
+    field(detector, "field_of_view", "Half" if spec.half_acquisition else "Full")
     return detector
 
 
@@ -107,19 +91,26 @@ def write_sample(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
     field(sample, "name", spec.sample)
     field(sample, "rotation_angle", rows.angle_deg, "degree")
     utc_s = rows.time_s + record.latches.utc_minus_trigger_s
-    shift_m = np.where(_flat_blocks(scan)[rows.block], spec.flats_shift_mm * 1e-3, 0.0)
+    shift_m = _shifts_m(scan, rows)
     for name, axis in (("x_translation", "x"), ("y_translation", "z"), ("z_translation", "y")):
         position = stage_position_m(record, axis, utc_s)
         if position is None:
             position = np.zeros(rows.handle.shape)
-        field(sample, name, position + (shift_m if axis == "x" else 0.0), "m")
+        field(sample, name, position + shift_m.get(axis, 0.0), "m")
     field(sample, "x_pixel_size", spec.geometry.pixel_um * 1e-6, "m")
     field(sample, "y_pixel_size", spec.geometry.pixel_um * 1e-6, "m")
     _write_transformations(sample, scan, rows)
 
 
-def _flat_blocks(scan: Scan) -> Any:
-    return np.array([block.kind == "flats" for block in scan.record.blocks])
+def _shifts_m(scan: Scan, rows: NXtomoRows) -> dict[str, Any]:
+    """How far the stage carried the sample: out of the beam for flats, to its place in a sweep."""
+    blocks, out_mm = scan.record.blocks, scan.record.spec.flats_shift_mm
+    x_mm = [out_mm if block.kind == "flats" else block.place.x_mm for block in blocks]
+    z_mm = [block.place.z_mm for block in blocks]
+    return {
+        "x": 1e-3 * per_block(scan, rows, x_mm, out_mm),
+        "z": 1e-3 * per_block(scan, rows, z_mm, 0.0),
+    }
 
 
 def _write_transformations(sample: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
@@ -176,6 +167,7 @@ def write_voltomo(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
     for name, values, units in per_frame:
         field(frames, name, values, units)
     frames["time"].attrs["start"] = "1970-01-01T00:00:00Z"
+    write_blocks(ours, frames, scan, rows)
     _write_missing(ours, scan)
     _write_dose(ours, scan)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +28,8 @@ class NXtomoRows:
 
     ``time_s`` (trigger clock) and ``angle_deg`` are at mid-exposure. ``trigger_index`` and
     ``block`` are those of the trigger; −1 and the file's block for frames that belong to none,
-    whose image key is 3 and whose angle is interpolated.
+    whose image key is 3 and whose angle is interpolated. ``stored``: flats of another run, whose
+    trigger and block are −1 and which cost this scan no dose.
     """
 
     handle: Ints
@@ -38,6 +41,7 @@ class NXtomoRows:
     residual_s: Floats
     dose_Gy: Floats
     flux_per_cm2_s: Floats
+    stored: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -67,17 +71,21 @@ def missing_triggers(scan: Scan) -> MissingTriggers:
 
 def nxtomo_rows(scan: Scan) -> NXtomoRows:
     """Choose and order the frames of a scan for its NXtomo file."""
-    valid = _valid_rows(scan)
-    invalid = _invalid_rows(scan)
-    both = NXtomoRows(
-        *(
-            np.concatenate([getattr(valid, name), getattr(invalid, name)])
-            for name in NXtomoRows.__dataclass_fields__
-        )
-    )
-    kinds = np.array([_rank(block.kind) for block in scan.record.blocks])
-    order = np.lexsort((both.handle, both.time_s, kinds[both.block]))
-    return NXtomoRows(*(getattr(both, name)[order] for name in NXtomoRows.__dataclass_fields__))
+    parts = [_valid_rows(scan), _invalid_rows(scan)]
+    if scan.stored is not None:
+        parts.append(_stored_rows(scan, scan.stored))
+    names = NXtomoRows.__dataclass_fields__
+    rows = NXtomoRows(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+    kinds = per_block(scan, rows, [_rank(block.kind) for block in scan.record.blocks], -FLAT)
+    order = np.lexsort((rows.handle, rows.time_s, kinds))
+    return NXtomoRows(*(getattr(rows, name)[order] for name in names))
+
+
+def per_block(
+    scan: Scan, rows: NXtomoRows, values: Sequence[float], of_stored: float
+) -> NDArray[Any]:
+    """A value for each frame, from one for each block and one for stored flats."""
+    return np.where(rows.stored, of_stored, np.asarray(values)[rows.block])
 
 
 def _rank(kind: str) -> int:
@@ -99,6 +107,29 @@ def _valid_rows(scan: Scan) -> NXtomoRows:
         residual_s=table.residual_s[keep],
         dose_Gy=table.dose_Gy[keep],
         flux_per_cm2_s=np.where(dark, 0.0, scan.exposure.flux_per_cm2_s[keep]),
+        stored=np.zeros(dark.shape, dtype=bool),
+    )
+
+
+def _stored_rows(scan: Scan, stored: Scan) -> NXtomoRows:
+    """Flats of another run, at the times when they were taken."""
+    handles = scan.flats
+    table = stored.table
+    place = {handle: at for at, handle in enumerate(table.source.tolist())}
+    row = np.array([place[handle] for handle in stored.flats.tolist()], dtype=np.int64)
+    later_s = stored.record.latches.utc_minus_trigger_s - scan.record.latches.utc_minus_trigger_s
+    none = np.full(handles.shape, -1, dtype=np.int64)
+    return NXtomoRows(
+        handle=handles,
+        image_key=np.full(handles.shape, FLAT, dtype=np.int64),
+        trigger_index=none,
+        block=none,
+        angle_deg=table.angle_deg[row],
+        time_s=table.time_s[row] + later_s,
+        residual_s=table.residual_s[row],
+        dose_Gy=np.zeros(handles.shape),
+        flux_per_cm2_s=stored.exposure.flux_per_cm2_s[row],
+        stored=np.ones(handles.shape, dtype=bool),
     )
 
 
@@ -132,4 +163,5 @@ def _invalid_rows(scan: Scan) -> NXtomoRows:
         residual_s=unknown,
         dose_Gy=unknown,
         flux_per_cm2_s=unknown,
+        stored=np.zeros(handle.shape, dtype=bool),
     )

@@ -11,7 +11,7 @@ from voltomo.model.names import run_name
 from voltomo.records.nxtomo import NXtomoProjection
 from voltomo.records.projection import Projection
 from voltomo.records.report import Enclosure, write_report
-from voltomo.records.scan import Scan, assemble
+from voltomo.records.scan import Scan, StoredScans, assemble
 from voltomo.records.scan_record import fold_scans
 from voltomo.runtime.log_reader import Entry, LogReader
 from voltomo.runtime.run_folder import RunFolder
@@ -51,7 +51,8 @@ class ReportProjection:
         scans: list[Scan] = []
         made: list[Path] = []
         for record in fold_scans(log, exposures):
-            scan = assemble(record.with_files_found(self.folder.frames))
+            found = record.with_files_found(self.folder.frames)
+            scan = assemble(found, StoredScans(self.folder))
             path = exported.path_of(record.uid)
             enclosures[record.uid] = self.enclose(scan, path if path.exists() else None)
             made.append(write_report(scan, self.path_of(record.uid), enclosures))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.names import run_name
 from voltomo.records.figures import (
     dose_chart,
     grey_range,
@@ -240,17 +241,13 @@ def _said(scan: Scan) -> Iterator[tuple[str, str]]:
         f"{geometry.projections} over {geometry.range_deg:.4g}°, {geometry.step_deg:.4g}° "
         f"apart{tilt}",
     )
-    if spec.sweeps > 1:
-        yield "Sweeps", f"{spec.sweeps}, {spec.order}"
+    yield from _kind_words(scan)
     pace = f"every {1e3 * spec.period_s:g} ms"
     if record.source == "replay":
         yield "Played", f"one frame {pace}"
     else:
         yield "Exposure", f"{1e3 * spec.exposure_s:g} ms {pace}"
-    yield (
-        "Darks and flats",
-        f"{spec.darks} darks, {spec.flats_before} flats before, {spec.flats_after} after",
-    )
+    yield "Darks and flats", _flat_words(scan)
     yield "Frames", f"{size}, of a size not recorded" if "pixel size" in assumed else known_size
     if record.source != "replay":
         yield "Beam open", f"{scan.dose.open_s:.2f} s"
@@ -258,24 +255,54 @@ def _said(scan: Scan) -> Iterator[tuple[str, str]]:
     yield "Run", record.uid
 
 
+def _kind_words(scan: Scan) -> Iterator[tuple[str, str]]:
+    """What distinguishes the scan from one sweep of a tomography, and what was taken again."""
+    spec = scan.record.spec
+    if spec.plan_name != "tomography":
+        yield "Kind", spec.plan_name.replace("_", " ")
+    if spec.sweeps > 1 or spec.turns > 1:
+        words = [f"{spec.sweeps}, {spec.order}"]
+        words += [f"{spec.turns} turns each"] if spec.turns > 1 else []
+        words += [f"interlaced ({spec.interlace})"] if spec.interlace != "none" else []
+        words += [f"every {spec.every_s:g} s"] if spec.every_s else []
+        yield "Sweeps", ", ".join(words)
+    if len(spec.places) > 1:
+        yield "Places", f"{len(spec.places)}"
+    cut = [take.block for take in scan.record.takes if take.outcome == "interrupted"]
+    if cut:
+        yield "Taken again", f"{', '.join(cut)}: the engine was paused or suspended"
+
+
+def _flat_words(scan: Scan) -> str:
+    spec = scan.record.spec
+    if spec.stored_flats is not None:
+        return f"{spec.darks} darks, stored flats of run {run_name(spec.stored_flats)}"
+    between = f", {spec.flats_before} every {spec.flats_every} sweeps" if spec.flats_every else ""
+    return (
+        f"{spec.darks} darks, {spec.flats_before} flats before, {spec.flats_after} after{between}"
+    )
+
+
 def _angle_words(scan: Scan) -> str:
     """RMS of encoder against grid and of frame times, in a sentence."""
     table, latches = scan.table, scan.record.latches
     off: list[float] = []
     for number, block in enumerate(scan.record.blocks):
-        if block.kind == "sweep" and block.start_deg is not None and block.step_deg is not None:
+        asked = block.asked_deg
+        if asked is not None:
             inside = table.block == number
-            grid = block.start_deg + block.step_deg * (table.index[inside] - block.first)
+            grid = asked[table.index[inside] - block.first]
             off += (latches.angle_deg[inside] - grid).tolist()
     late = table.residual_s[table.valid]
     if not off or not late.size:
         return ""
     rms = float(np.sqrt(np.mean(np.square(off))))
     step = scan.record.spec.geometry.step_deg
+    part = f", {100 * rms / step:.2g} % of a step" if step else ""
     return (
-        f"The encoder was off the grid by {1e3 * rms:.2g} mdeg RMS, {100 * rms / step:.2g} % of a "
-        f"step; frames came within {1e3 * float(np.abs(late).max()):.2g} ms of their trigger's "
-        "edge. The file holds the encoder's angles at mid-exposure, not the grid."
+        f"The encoder was off the grid by {1e3 * rms:.2g} mdeg RMS{part}; frames came within "
+        f"{1e3 * float(np.abs(late).max()):.2g} ms of their trigger's edge. The file holds the "
+        "encoder's angles at mid-exposure, not the grid."
     )
 
 

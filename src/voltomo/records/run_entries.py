@@ -10,7 +10,7 @@ from voltomo.runtime.log_checkpoint import checkpoint
 from voltomo.runtime.log_reader import START, Entry, LogPosition, LogReader
 
 _OF_SCANS = (b'"scan_spec":',)
-_EVENTS_OF = ("triggers", "baseline")
+_EVENTS_OF = ("triggers", "baseline", "takes")
 
 
 def is_scan(entry: Entry) -> bool:
@@ -35,6 +35,14 @@ def last_scan(path: Path) -> str | None:
         if last:
             return last[0]
     return None
+
+
+def matching_scans(path: Path, uid: str) -> list[str]:
+    """Uids of the scans that a uid, its first digits, or "last" names, oldest first."""
+    if uid == "last" and (last := last_scan(path)) is not None:
+        return [last]
+    digits = uid.replace("-", "")
+    return [known for known in scans_in(path) if known.replace("-", "").startswith(digits)]
 
 
 def entries_of_run(path: Path, uid: str) -> list[Entry]:

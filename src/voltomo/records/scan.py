@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from voltomo.model.camera_clock import track_clock
 from voltomo.model.clock import ClockMap
+from voltomo.model.frame_layout import frame_handles
 from voltomo.model.frame_table import Frames, FrameTable, Triggers, join
+from voltomo.model.names import run_name
 from voltomo.records.delivered import Delivered, deliver
 from voltomo.records.dose_account import DoseAccount, FrameExposure, account, expose
 from voltomo.records.light import unlit
 from voltomo.records.run_entries import entries_of_run
-from voltomo.records.scan_record import ScanRecord, fold_scan
+from voltomo.records.scan_record import FrameSource, ScanRecord, fold_scan
 from voltomo.runtime.log_reader import LogReader
 from voltomo.runtime.run_folder import RunFolder
 
@@ -41,6 +43,8 @@ class Scan:
         Where the dose went.
     problems : tuple of str
         What is wrong with the record, as sentences.
+    stored : Scan or None
+        The run whose flats stand in for its own.
     """
 
     record: ScanRecord
@@ -50,6 +54,22 @@ class Scan:
     exposure: FrameExposure
     dose: DoseAccount
     problems: tuple[str, ...]
+    stored: Scan | None = None
+
+    @property
+    def sources(self) -> tuple[FrameSource, ...]:
+        """Files by their number: its own, then those of stored flats."""
+        own = self.delivered.sources
+        return own if self.stored is None else own + self.stored.delivered.sources
+
+    @property
+    def flats(self) -> Ints:
+        """Handles of all valid flats in `sources`, its own or the stored ones."""
+        if self.stored is not None:
+            return self.stored.flats + frame_handles(len(self.delivered.sources), 1)[0]
+        kinds = [at for at, block in enumerate(self.record.blocks) if block.kind == "flats"]
+        rows = self.table.of_blocks(kinds)
+        return rows.source[rows.valid]
 
     @property
     def block_numbers(self) -> dict[str, int]:
@@ -99,10 +119,17 @@ def _unmatched(record: ScanRecord, triggers: Triggers, delivered: Delivered) -> 
     return replace(table, orphans=delivered.frames.source)
 
 
-def assemble(record: ScanRecord) -> Scan:
+def assemble(record: ScanRecord, stored: StoredScans | None = None) -> Scan:
     """Read the files of a run and join everything; what is wrong becomes a problem, not an error.
 
     Without a clock no frame gets a trigger: all triggers are missing, all frames orphans.
+
+    Parameters
+    ----------
+    record : ScanRecord
+        What the logs say.
+    stored : StoredScans, optional
+        Finds the run whose flats stand in, where the scan took none.
     """
     delivered = deliver(record)
     problems = list(delivered.unreadable)
@@ -115,11 +142,46 @@ def assemble(record: ScanRecord) -> Scan:
     table = table.without_light(unlit(record, table))
     exposure = expose(record, table)
     table = table.with_dose(exposure.dose_Gy)
-    return Scan(record, delivered, table, clock, exposure, account(record, table), tuple(problems))
+    flats = None
+    if record.spec.stored_flats is not None:
+        flats = None if stored is None else stored.find(record.spec.stored_flats)
+        if flats is None or not flats.flats.size:
+            flats = None
+            problems.append(
+                f"the stored flats of run {run_name(record.spec.stored_flats)} are not in this "
+                "run folder; the scan has none"
+            )
+        elif flats.delivered.shape != delivered.shape and delivered.frames.source.size:
+            rows, columns = flats.delivered.shape
+            flats = None
+            problems.append(f"the stored flats are of {rows} × {columns} pixels, and not used")
+    dose = account(record, table)
+    return Scan(record, delivered, table, clock, exposure, dose, tuple(problems), flats)
 
 
-def read_scan(folder: RunFolder, uid: str) -> Scan:
-    """A scan of a run folder, from its logs and files.
+@dataclass(frozen=True)
+class StoredScans:
+    """Runs of a run folder whose flats others use.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Where they were recorded.
+    """
+
+    folder: RunFolder
+
+    def find(self, uid: str) -> Scan | None:
+        """The run; None where there is none, or it has stored flats itself."""
+        try:
+            scan = read_scan(self.folder, uid, with_stored=False)
+        except KeyError:
+            return None
+        return None if scan.record.spec.stored_flats is not None else scan
+
+
+def read_scan(folder: RunFolder, uid: str, *, with_stored: bool = True) -> Scan:
+    """A scan of a run folder, from its logs and files, and of another run its stored flats.
 
     Raises
     ------
@@ -128,4 +190,5 @@ def read_scan(folder: RunFolder, uid: str) -> Scan:
     """
     exposures = LogReader(folder.exposure_log).entries([uid.encode()])
     record = fold_scan(uid, entries_of_run(folder.run_log, uid), exposures)
-    return assemble(record.with_files_found(folder.frames))
+    stored = StoredScans(folder) if with_stored else None
+    return assemble(record.with_files_found(folder.frames), stored)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from voltomo.model.frame_table import Triggers
 from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, ScanSpec
+from voltomo.model.takes import split_take_name, take_name
 from voltomo.records.charges import Charge, Charged, Opening, charged_by_run, steps_between
 from voltomo.records.run_entries import is_scan
 from voltomo.runtime.log_reader import Entry
@@ -49,11 +50,27 @@ class Latches:
 
 @dataclass(frozen=True)
 class FrameSource:
-    """A file that holds frames of a block."""
+    """A file that holds frames of a take of a block."""
 
     block: str
     path: Path
     dataset: str = "/entry/data/data"
+    take: int = 1
+
+
+@dataclass(frozen=True)
+class TakeEnded:
+    """What became of a take of a block: "complete" or "interrupted", and why."""
+
+    block: str
+    number: int
+    outcome: str
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """What its file and its leases are called."""
+        return take_name(self.block, self.number)
 
 
 @dataclass(frozen=True)
@@ -78,9 +95,13 @@ class ScanRecord:
     spec : ScanSpec
         What was asked for.
     latches : Latches
-        What fired; the latest attempt where a block was repeated.
+        What fired, in the takes that count.
     sources : tuple of FrameSource
-        Where the frames lie, in the order of their blocks' files.
+        Where the frames of these takes lie, in the order of their blocks' files.
+    counted : mapping
+        By block, the number of the take that counts: the last complete one, else the last.
+    takes : tuple of TakeEnded
+        What became of each take, in order; runs of older versions have none.
     baseline : tuple of Reading
         Positions, energy, currents before and after.
     openings, charges : tuple
@@ -93,6 +114,8 @@ class ScanRecord:
     spec: ScanSpec
     latches: Latches
     sources: tuple[FrameSource, ...]
+    counted: Mapping[str, int]
+    takes: tuple[TakeEnded, ...]
     baseline: tuple[Reading, ...]
     openings: tuple[Opening, ...]
     charges: tuple[Charge, ...]
@@ -107,6 +130,15 @@ class ScanRecord:
         """The latched triggers, each with the period and number of its block."""
         latches = self.latches
         return Triggers.of_blocks(self.blocks, latches.index, latches.time_s, latches.angle_deg)
+
+    def purpose(self, block: Block) -> str:
+        """What the leases of a block are called, in the take that counts."""
+        return take_name(block.name, self.counted.get(block.name, 1))
+
+    def taken_again(self, purpose: str) -> bool:
+        """Whether a lease was for a take that does not count."""
+        block, number = split_take_name(purpose)
+        return block in self.counted and number != self.counted[block]
 
     @property
     def source(self) -> str:
@@ -130,9 +162,9 @@ class ScanRecord:
         """
         known = {source.path.resolve() for source in self.sources}
         found = [
-            FrameSource(block.name, path)
+            FrameSource(block.name, path, take=self.counted.get(block.name, 1))
             for block in self.blocks
-            for path in [frames_folder / f"{run_name(self.uid)}_{block.name}.h5"]
+            for path in [frames_folder / f"{run_name(self.uid)}_{self.purpose(block)}.h5"]
             if path.exists() and path.resolve() not in known
         ]
         return replace(self, sources=self.sources + tuple(found))
@@ -212,6 +244,7 @@ class _Fold:
         self.streams: dict[str, dict[str, Any]] = {}
         self.latched: list[Floats] = []
         self.sources: list[FrameSource] = []
+        self.takes: list[TakeEnded] = []
         self.baseline: list[Reading] = []
         self.charges: dict[str, Charge] = {}
         # What UTC was set to when the run began: all times of the record are by that clock.
@@ -219,13 +252,19 @@ class _Fold:
 
     def record(self, charged: Charged) -> ScanRecord:
         start = self.start or {}
+        spec = ScanSpec.model_validate(start["scan_spec"])
+        latched = np.concatenate([np.empty((0, 5)), *self.latched])
+        counted = _counted(spec.blocks(), latched, self.sources, self.takes)
+        sources = [s for s in self.sources if s.take == counted.get(s.block, s.take)]
         return ScanRecord(
             uid=self.uid,
             start=start,
             stop=self.stop,
-            spec=ScanSpec.model_validate(start["scan_spec"]),
-            latches=_latches(self.latched),
-            sources=tuple(dict.fromkeys(self.sources)),
+            spec=spec,
+            latches=_latches(spec.blocks(), latched, counted),
+            sources=tuple(dict.fromkeys(sources)),
+            counted=counted,
+            takes=tuple(self.takes),
             baseline=tuple(self.baseline),
             openings=tuple(
                 opening.by_clock(self.utc_minus_monotonic_s) for opening in charged.openings
@@ -264,8 +303,21 @@ class _Fold:
         self, descriptor: dict[str, Any], rows: Iterable[tuple[float, dict[str, Any]]]
     ) -> None:
         if descriptor.get("name") == "triggers":
-            latched = [[*(data[key] for key in TRIGGER_KEYS), utc_s] for utc_s, data in rows]
-            self.latched.append(np.array(latched, dtype=np.float64).reshape(-1, 4))
+            latched = [
+                [*(data[key] for key in TRIGGER_KEYS), utc_s, data.get("trigger_take", 1)]
+                for utc_s, data in rows
+            ]
+            self.latched.append(np.array(latched, dtype=np.float64).reshape(-1, 5))
+        elif descriptor.get("name") == "takes":
+            self.takes += [
+                TakeEnded(
+                    str(data["take_block"]),
+                    int(data["take_number"]),
+                    str(data["take_outcome"]),
+                    str(data.get("take_reason", "")),
+                )
+                for _, data in rows
+            ]
         elif descriptor.get("name") == "baseline":
             units = {
                 key: str(given.get("units") or "")
@@ -288,20 +340,58 @@ def _rows(name: str, doc: dict[str, Any]) -> list[tuple[float, dict[str, Any]]]:
 def _source(doc: dict[str, Any]) -> FrameSource:
     parameters = doc.get("parameters", {})
     path = Path(unquote(urlparse(str(doc["uri"])).path))
-    block = parameters.get("block") or path.stem.partition("_")[2]
-    return FrameSource(block, path, parameters.get("dataset", "/entry/data/data"))
+    named, number = split_take_name(path.stem.partition("_")[2])
+    return FrameSource(
+        parameters.get("block") or named,
+        path,
+        parameters.get("dataset", "/entry/data/data"),
+        int(parameters.get("take", number)),
+    )
 
 
-def _latches(latched: list[Floats]) -> Latches:
-    """One latch for each index: of the latest attempt, by the first news of it."""
-    table = np.concatenate([np.empty((0, 4)), *latched])
+def _counted(
+    blocks: Iterable[Block],
+    latched: Floats,
+    sources: Iterable[FrameSource],
+    takes: Iterable[TakeEnded],
+) -> dict[str, int]:
+    """The take of each block that counts: the last complete one, else the last that is known."""
+    complete = {take.block: take.number for take in takes if take.outcome == "complete"}
+    known = {take.block: take.number for take in takes}
+    for source in sources:
+        known[source.block] = max(source.take, known.get(source.block, 1))
+    counted: dict[str, int] = {}
+    for block in blocks:
+        inside = (latched[:, 0] >= block.first) & (latched[:, 0] < block.last)
+        last = max(int(latched[inside, 4].max(initial=1)), known.get(block.name, 1))
+        counted[block.name] = complete.get(block.name, last)
+    return counted
+
+
+def _latches(blocks: Iterable[Block], latched: Floats, counted: Mapping[str, int]) -> Latches:
+    """One latch for each index: of the take that counts, by the first news of it."""
+    counts = latched[:, 4] == 1
+    within: list[NDArray[np.bool_]] = []
+    for block in blocks:
+        inside = (latched[:, 0] >= block.first) & (latched[:, 0] < block.last)
+        counts[inside] = latched[inside, 4] == counted[block.name]
+        within.append(inside)
+    # A block that was taken again may be later than those behind it: each by itself.
+    again = any(number > 1 for number in counted.values())
+    parts = [inside & counts for inside in within] if again else [counts]
+    table = np.concatenate([np.empty((0, 4)), *(_one_each(latched[part, :4]) for part in parts)])
     index, angle_deg, time_s, utc_s = table.T
-    order = np.lexsort((utc_s, -time_s, index))
-    index, angle_deg, time_s, utc_s = table[order].T
+    return Latches(index.astype(np.int64), time_s, angle_deg, utc_s)
+
+
+def _one_each(table: Floats) -> Floats:
+    """One row for each index, where latches were told more than once: the latest of them."""
+    index, _, time_s, utc_s = table.T
+    table = table[np.lexsort((utc_s, -time_s, index))]
+    index, time_s = table[:, 0], table[:, 2]
     first = np.ones(index.shape, dtype=bool)
     first[1:] = np.diff(index) > 0
     # A later attempt that ended early leaves the tail of the older one behind: its edges are
     # older than those of lower indices.
     later_s = np.maximum.accumulate(np.where(first, time_s, -np.inf)) if index.size else time_s
-    keep = first & (time_s >= later_s)
-    return Latches(index[keep].astype(np.int64), time_s[keep], angle_deg[keep], utc_s[keep])
+    return table[first & (time_s >= later_s)]

@@ -42,10 +42,10 @@ def transmission(scan: Scan, at_most: int = 600) -> Transmission:
         kind: scan.table.of_blocks(
             [at for at, block in enumerate(scan.record.blocks) if block.kind == kind]
         )
-        for kind in ("darks", "flats", "sweep")
+        for kind in ("darks", "sweep")
     }
     dark = _means(scan, rows["darks"].source[rows["darks"].valid])
-    flat = _means(scan, rows["flats"].source[rows["flats"].valid])
+    flat = _means(scan, scan.flats)
     valid = np.flatnonzero(rows["sweep"].valid)
     if not dark.size or not flat.size or not valid.size:
         return Transmission(np.empty(0), np.empty(0))
@@ -58,6 +58,6 @@ def transmission(scan: Scan, at_most: int = 600) -> Transmission:
 
 def _means(scan: Scan, handles: NDArray[np.int64]) -> Floats:
     means = np.empty(handles.shape)
-    for position, frames in read_frames(scan.delivered.sources, handles):
+    for position, frames in read_frames(scan.sources, handles):
         means[position : position + len(frames)] = frames.mean(axis=(1, 2))
     return means

@@ -65,16 +65,17 @@ class TriggerHardware:
         self.reset()
         rotation.changed.append(self._replan)
 
-    def reset(self) -> None:
-        """Index 0, nothing latched."""
+    def reset(self, first: int = 0) -> None:
+        """The next index is ``first``, nothing is latched."""
+        self._first = first
         self._angle_deg: list[float] = []
         self._time_s: list[float] = []
         self._world_s: list[float] = []
 
     @property
     def count(self) -> int:
-        """Index of the next trigger: how many were latched since the reset."""
-        return len(self._time_s)
+        """Index of the next trigger."""
+        return self._first + len(self._time_s)
 
     @property
     def armed(self) -> bool:
@@ -148,13 +149,13 @@ class TriggerHardware:
 
     def latched(self, first: int, most: int) -> TriggerChunk:
         """Up to ``most`` latches from this index on."""
-        begin = min(max(first, 0), self.count)
-        end = min(begin + most, self.count)
-        return TriggerChunk(begin, self._angle_deg[begin:end], self._time_s[begin:end])
+        begin = min(max(first, self._first), self.count)
+        here = slice(begin - self._first, min(begin + most, self.count) - self._first)
+        return TriggerChunk(begin, self._angle_deg[here], self._time_s[here])
 
     def latched_since(self, time_s: float, most: int) -> TriggerChunk:
         """Latches of edges after a world time, the newest ``most`` of them."""
-        begin = bisect_right(self._world_s, time_s)
+        begin = self._first + bisect_right(self._world_s, time_s)
         return self.latched(max(begin, self.count - most), most)
 
     def _replan(self, now_s: float) -> None:

@@ -20,7 +20,8 @@ _AFTERGLOW_S = 0.5
 class TriggerRecords(PVGroup):
     """Channels under ``…Trigger:``; `update` keeps the readbacks."""
 
-    reset = pvproperty(name="Reset", value=0, doc="1: index 0, latches forgotten")
+    reset = pvproperty(name="Reset", value=0, doc="1: index at First, latches forgotten")
+    first = pvproperty(name="First", value=0, doc="index that Reset sets")
     mode = pvproperty(
         name="Mode", value="Position", enum_strings=["Position", "Time"], dtype=PvpropertyEnum
     )
@@ -68,10 +69,13 @@ class TriggerRecords(PVGroup):
         """Forget all latches."""
         if value:
             self.hardware.disarm()
-            self.hardware.reset()
-            self._chunk_end, self._newest_s = 0, -math.inf
-            await self.chunk.write([0.0, 0.0], verify_value=False)
-            await self._post(armed_rbv=0, count_rbv=0, gate_rbv=0)
+            first = int(self.first.value)
+            if first < 0:
+                raise PutRefused(f"First must be 0 or more, it is {first}; the index is as it was")
+            self.hardware.reset(first)
+            self._chunk_end, self._newest_s = first, -math.inf
+            await self.chunk.write([float(first), 0.0], verify_value=False)
+            await self._post(armed_rbv=0, count_rbv=first, gate_rbv=0)
         return 0
 
     async def put_arm(self, value: int) -> int:
