@@ -42,9 +42,7 @@ class Ramp:
         slope = (target - here) / self._seconds
         self.target = target
         self._begin, self._end = (now_s, here), (then_s, target)
-        self.channel.put(
-            [Segment(now_s, then_s, here, slope), Segment(then_s, then_s, target)]
-        )
+        self.channel.put([Segment(now_s, then_s, here, slope), Segment(then_s, then_s, target)])
 
     def at(self, time_s: float) -> float:
         """Value from the beginning of the last motion on."""
@@ -65,11 +63,9 @@ class Source:
         self._settings = settings
         self._channel = world.channel("flux")
         self._others = [world.channel(n) for n in ("ring_current", "beam_x", "beam_y")]
-        self.energy = StageAxis(world, "energy")
+        # The monochromator wakes up at the energy that was asked for.
+        self.energy = StageAxis(world, "energy", settings.energy_keV)
         now_s = world.now_s()
-        if self.energy.at(now_s)[0] == 0:
-            # Before the first owner: the monochromator wakes up at the energy that was asked for.
-            self.energy.set_to(settings.energy_keV)
         self._attenuator = Ramp(world, "transmission", ATTENUATOR_S, 1.0)
         self._front_end = Ramp(world, "front_end", FRONT_END_S, 1.0)
         take_over(self._channel, now_s, 0.0)

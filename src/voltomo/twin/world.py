@@ -78,6 +78,7 @@ FaultKind = Literal[
     "beam_moved_x",
     "beam_moved_y",
     "dust",
+    "sample_slipped",
 ]
 
 FATE_DELIVERED, FATE_LOST, FATE_MISSED = 0, 1, 2
@@ -91,7 +92,8 @@ class Fault:
     ``first`` and ``last`` (exclusive) are trigger indices for faults of frames; ``value`` is the
     fault's own number (``unique_id``: the number that the camera's counter is set to;
     ``beam_dump``: seconds until the ring is filled again, 0 for as long as the fault stands;
-    ``beam_moved_*``: µm; ``dust``: part of the light that a speck in column ``first`` takes);
+    ``beam_moved_*``: µm; ``dust``: part of the light that a speck at
+    column ``first`` and row ``last`` takes; ``sample_slipped``: mm across the beam);
     ``at_s`` is the world time from which it holds.
     """
 
