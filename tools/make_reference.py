@@ -26,7 +26,7 @@ from typer.core import TyperArgument
 PAGES = Path(__file__).resolve().parents[1] / "docs"
 _TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _UNITS = (
-    ("_per_cm2_s", "1/(cm² s)"), ("_um", "µm"), ("_mm", "mm"), ("_deg", "°"), ("_keV", "keV"),
+    ("_per_cm2_s", "1/(cm² s)"), ("_um", "µm"), ("_mm", "mm"), ("_deg", "°"), ("_us", "µs"), ("_um_per_h", "µm/h"), ("_keV", "keV"),
     ("_Gy", "Gy"), ("_mA", "mA"), ("_ms", "ms"), ("_s", "s"), ("_h", "h"), ("_pixels", "pixels"),
     ("_columns", ""), ("_counts", "counts"), ("counts", "counts"), ("read_noise", "counts"),
     ("_pixels_per_minute", "pixels/min"),
@@ -203,8 +203,9 @@ def tables() -> dict[str, Callable[[], str]]:
     from voltomo.profiles.scan_file import ScanFile
     from voltomo.records.summary import LiveSummary, ScanSummary
     from voltomo.runtime.addresses import Facility
-    from voltomo.twin.camera_settings import CameraSettings
+    from voltomo.twin.camera_settings import CameraSettings, LensSettings
     from voltomo.twin.settings import TwinSettings
+    from voltomo.twin.stage_errors import StageErrorSettings
 
     camera = ("rows", "columns", "pixel_um", "axis_column", "energy_keV")
     return {
@@ -219,6 +220,8 @@ def tables() -> dict[str, Callable[[], str]]:
         "live": lambda: settings(LiveSettings, "prefix"),
         "twin": lambda: settings(TwinSettings, "prefix", "energy_keV"),
         "camera": lambda: settings(CameraSettings, *camera),
+        "lens": lambda: settings(LensSettings),
+        "errors": lambda: settings(StageErrorSettings),
         "scan": lambda: settings(ScanFile),
         "summary": lambda: fields(ScanSummary),
         "live-summary": lambda: fields(LiveSummary),

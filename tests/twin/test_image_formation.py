@@ -75,7 +75,7 @@ def test_propagation_makes_fringes_and_no_light() -> None:
     path_m = np.zeros((40, 40), np.float32)
     path_m[10:30, 10:30] = 1e-11
     out = np.zeros((40, 40), np.float32)
-    add_propagated(out, attenuation, path_m, 1e9, 1.0)
+    add_propagated(out, attenuation, path_m, 1e9, np.ones(40, np.float32))
     assert out.sum() == pytest.approx(1600, rel=1e-6)
     assert out.max() > 1.005
     assert out.min() < 0.995

@@ -41,6 +41,18 @@ def test_fluence_counts_ramps_decay_and_where_the_sample_was(world: World) -> No
     assert sum(parts) == pytest.approx(fluence(world, 0.0, 5.0, 4.0), rel=1e-12)
 
 
+def test_closed_slits_let_nothing_through(world: World) -> None:
+    for side, at_mm in {"left": -1, "right": 1, "bottom": -1, "top": 1}.items():
+        world.channel(f"slit_{side}").put([Segment(0.0, 0.0, float(at_mm))])
+        world.channel(f"slit_{side}").beat_s = 100.0
+    whole = fluence(world, 1.2, 1.8)
+    assert fluence(world, 1.2, 1.8) == pytest.approx(0.6 * (1e11 - 1.5e9), rel=1e-6)
+    world.channel("slit_right").put([Segment(1.2, 1.8, 1.0, -4.0)])
+    world.channel("slit_right").beat_s = 100.0
+    # It passes the left blade half a second later.
+    assert fluence(world, 1.2, 1.8) == pytest.approx(whole * 5 / 6, rel=0.01)
+
+
 def test_open_time_and_open_spans(world: World) -> None:
     assert open_seconds(world, 0.0, 5.0) == pytest.approx(2.0)
     assert open_seconds(world, 2.0, 2.25) == pytest.approx(0.25)

@@ -94,8 +94,8 @@ def test_clocks_differ_as_the_world_was_told(tmp_path) -> None:
 
 def test_an_unknown_channel_and_a_foreign_file_are_refused(tmp_path) -> None:
     world = World.create(tmp_path / "world.bin", seed=1)
-    with pytest.raises(KeyError, match="no channel 'tilt'"):
-        world.channel("tilt")
+    with pytest.raises(KeyError, match="no channel 'tlit'"):
+        world.channel("tlit")
     (tmp_path / "other").write_bytes(b"\0" * 8192)
     with pytest.raises(ValueError, match="no world"):
         World.open(tmp_path / "other")

@@ -49,5 +49,6 @@ def truth_correlation(
         camera.pixel_um,
         energy_keV,
         camera.axis_column,
+        camera.sample,
     )
     return disc_correlation(image, np.asarray(phantom.slice_attenuation(row), np.float32))

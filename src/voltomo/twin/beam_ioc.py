@@ -1,4 +1,4 @@
-"""The twin's beam over Channel Access: energy, attenuator, ring current, monitor."""
+"""The twin's beam over Channel Access: energy, attenuator, photon shutter, ring, place, monitor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from caproto.server import PVGroup, pvproperty
+from caproto.server import PVGroup, PvpropertyEnum, pvproperty
 
 from voltomo.twin.ioc import PutRefused, Scene, main, on_put
 from voltomo.twin.source import ENERGY_KEV_PER_S, ENERGY_KEV_PER_S2, Source
@@ -14,6 +14,7 @@ from voltomo.twin.source import ENERGY_KEV_PER_S, ENERGY_KEV_PER_S2, Source
 _LOOP_S = 0.04
 _MONITOR_S = 0.08
 _RING_S = 1.0
+_LOST_MA = 1.0
 LOW_KEV, HIGH_KEV = 8.0, 60.0
 
 
@@ -28,6 +29,25 @@ class BeamRecords(PVGroup):
     ring_current = pvproperty(
         name="RingCurrent", value=0.0, units="mA", precision=3, read_only=True
     )
+    top_up_in = pvproperty(
+        name="TopUpIn", value=-1.0, units="s", precision=1, read_only=True, doc="-1: none planned"
+    )
+    position_x = pvproperty(name="PositionX", value=0.0, units="um", precision=2, read_only=True)
+    position_y = pvproperty(name="PositionY", value=0.0, units="um", precision=2, read_only=True)
+    photon_shutter = pvproperty(
+        name="PhotonShutter",
+        value="Open",
+        enum_strings=["Close", "Open"],
+        dtype=PvpropertyEnum,
+        doc="upstream of monitor and attenuator; slow",
+    )
+    photon_shutter_rbv = pvproperty(
+        name="PhotonShutter_RBV",
+        value="Open",
+        enum_strings=["Closed", "Open", "Moving"],
+        dtype=PvpropertyEnum,
+        read_only=True,
+    )
     monitor = pvproperty(
         name="Monitor",
         value=0.0,
@@ -41,8 +61,10 @@ class BeamRecords(PVGroup):
         super().__init__(prefix=prefix)
         on_put(self.energy, self.put_energy)
         on_put(self.attenuator, self.put_attenuator)
+        on_put(self.photon_shutter, self.put_photon_shutter)
         self.source = source
         self._monitor_due_s = self._ring_due_s = 0.0
+        self._lost = False
 
     async def put_energy(self, value: float) -> float:
         """Begin to go there; Energy_Moving rises before the put returns."""
@@ -65,8 +87,17 @@ class BeamRecords(PVGroup):
         await self.attenuator_rbv.write(float(value), verify_value=False)
         return value
 
+    async def put_photon_shutter(self, value: Any) -> str:
+        """Open or close; it takes its time."""
+        wanted = str(value) in ("Open", "1")
+        self.source.open_front_end(wanted)
+        await self._post(photon_shutter_rbv="Moving")
+        return "Open" if wanted else "Close"
+
     async def start(self) -> None:
         """Fill the channels from the world."""
+        is_open = self.source.front_end_open
+        await self.photon_shutter.write("Open" if is_open else "Close", verify_value=False)
         energy = self.source.energy
         await self.energy.write_metadata(lower_ctrl_limit=LOW_KEV, upper_ctrl_limit=HIGH_KEV)
         await self.energy.write(energy.at(energy.end_s)[0], verify_value=False)
@@ -82,11 +113,28 @@ class BeamRecords(PVGroup):
         if now_s >= self._monitor_due_s:
             self._monitor_due_s = now_s + _MONITOR_S - _LOOP_S / 2
             await self.monitor.write(self.source.monitor_counts_s(now_s), verify_value=False)
+            await self._post_beam(now_s)
         if now_s >= self._ring_due_s:
             self._ring_due_s = now_s + _RING_S
-            await self._post(ring_current=self.source.ring_current_mA(now_s))
+            await self._post(
+                ring_current=self.source.ring_current_mA(now_s),
+                top_up_in=round(self.source.ring.next_top_up_s(now_s), 1),
+            )
 
-    async def _post(self, **values: float) -> None:
+    async def _post_beam(self, now_s: float) -> None:
+        """What rarely changes, and counts at once when it does."""
+        source = self.source
+        if self._lost != (source.ring_current_mA(now_s) < _LOST_MA):
+            self._lost = not self._lost
+            self._ring_due_s = now_s
+        x_um, y_um = source.position_um(now_s)
+        open_part = source.front_end(now_s)
+        state = "Moving" if 0 < open_part < 1 else "Open" if open_part else "Closed"
+        await self._post(
+            position_x=round(x_um, 2), position_y=round(y_um, 2), photon_shutter_rbv=state
+        )
+
+    async def _post(self, **values: float | str) -> None:
         for name, value in values.items():
             channel = getattr(self, name)
             if channel.value != value:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.twin.frame_ring import FrameRing
-from voltomo.twin.frame_source import FrameSource, Unrecorded, expose
+from voltomo.twin.frame_source import FrameSource, Sight, Unrecorded, expose
 from voltomo.twin.world import FATE_DELIVERED, FATE_LOST, FATE_MISSED, World
 
 _log = logging.getLogger(__name__)
@@ -65,7 +65,10 @@ class CameraState:
 
 @dataclass(frozen=True)
 class _Pending:
-    """An exposure under way; ``index`` −1 for one that no trigger asked for."""
+    """An exposure under way; ``index`` −1 for one that no trigger asked for.
+
+    ``end_s`` is the last row's, where rows are exposed one after the other.
+    """
 
     number: int
     index: int
@@ -87,6 +90,8 @@ class CameraEngine:
         To the writer.
     publish : callable
         Takes each delivered frame; must not block.
+    sight : Sight, optional
+        What exposures depend on beside the world.
     """
 
     def __init__(
@@ -95,8 +100,12 @@ class CameraEngine:
         source: FrameSource,
         ring: FrameRing,
         publish: Callable[[CameraFrame], None],
+        sight: Sight | None = None,
     ) -> None:
         self._world = world
+        self._sight = sight
+        self._row_delay_s = 0.0 if sight is None else sight.row_delay_s
+        self._read_out_s = 0.0 if sight is None else sight.read_out_s
         self._source = source
         self._ring = ring
         self._publish = publish
@@ -205,9 +214,8 @@ class CameraEngine:
             start_s = float(edge["time_s"])
             item = _Pending(number, int(edge["index"]), start_s, start_s, missed=True)
             if self._accepts(start_s):
-                end_s = start_s + self._asked.exposure_s
-                item = replace(item, end_s=end_s, missed=False)
-                self._free_s = end_s
+                self._free_s = start_s + self._asked.exposure_s
+                item = replace(item, end_s=self._free_s + self._read_out_s, missed=False)
                 self._queued += 1
             self._pending.append(item)
 
@@ -230,7 +238,8 @@ class CameraEngine:
             return
         start_s = self._next_internal_s
         number = _INTERNAL_NUMBERS + self.state.frames + self._queued
-        self._pending.append(_Pending(number, -1, start_s, start_s + asked.exposure_s))
+        end_s = start_s + asked.exposure_s + self._read_out_s
+        self._pending.append(_Pending(number, -1, start_s, end_s))
         self._queued += 1
         self._next_internal_s = start_s + max(asked.period_s, asked.exposure_s, 1e-3)
 
@@ -245,14 +254,20 @@ class CameraEngine:
     def _take(self, item: _Pending) -> None:
         """Make the frame of an exposure that is over, and say what became of it."""
         world, external = self._world, item.index >= 0
-        exposure = expose(world, item.number, item.start_s, max(item.end_s, item.start_s + 1e-6))
+        end_s = max(item.end_s - self._read_out_s, item.start_s + 1e-6)
+        exposure = expose(world, item.number, item.start_s, end_s, self._sight)
         row: dict[str, Any] = {
             "index": item.index,
             "start_s": item.start_s,
-            "end_s": item.end_s,
+            "end_s": max(item.end_s - self._read_out_s, item.start_s),
             "angle_deg": exposure.mid_angle_deg,
             "open_part": exposure.open_part,
             "fluence_per_cm2": exposure.fluence_per_cm2,
+            "tilt_deg": exposure.standing.tilt_deg,
+            "error_x_mm": exposure.standing.error_x_mm,
+            "error_z_mm": exposure.standing.error_z_mm,
+            "lit_part": exposure.lit_part,
+            "row_delay_s": self._row_delay_s,
         }
         image = None
         if not item.missed and not (external and world.has_fault("camera_misses", item.index)):
@@ -297,7 +312,7 @@ class CameraEngine:
             )
 
     def _render(self, exposure: Any) -> NDArray[np.uint16] | None:
-        late_s = self._world.now_s() - exposure.end_s
+        late_s = self._world.now_s() - exposure.end_s - self._read_out_s
         if late_s > _BACKLOG_S:
             _log.error(
                 "the camera is %.1f s behind its triggers; frame at %.3f s missed", late_s,

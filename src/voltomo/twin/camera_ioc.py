@@ -15,7 +15,7 @@ from voltomo.twin.area_detector import AreaDetector
 from voltomo.twin.camera_engine import Acquisition, CameraEngine, CameraFrame, CameraState
 from voltomo.twin.frame_publisher import QUEUE_SIZE, FramePublisher, PublisherCounts
 from voltomo.twin.frame_ring import FrameRing
-from voltomo.twin.frame_source import FrameSource
+from voltomo.twin.frame_source import FrameSource, Sight
 from voltomo.twin.image_formation import PhantomCamera
 from voltomo.twin.ioc import Scene, demand_alive
 from voltomo.twin.ioc import main as run_ioc
@@ -23,6 +23,7 @@ from voltomo.twin.prepared_source import PreparedFrames
 from voltomo.twin.replay_source import ReplayFrames
 from voltomo.twin.ring_size import FASTEST_PER_S, free_bytes, ring_slots
 from voltomo.twin.settings import TwinSettings
+from voltomo.twin.stage_errors import StageErrors
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +74,14 @@ class CameraIoc:
         self._channel = scene.prefix + "Cam:Pva1:Image"
         first = CameraFrame(np.zeros(source.shape, np.uint16), 0, 0.0)
         self._publisher = FramePublisher(self._channel, first)
-        self._engine = CameraEngine(scene.world, source, ring, self._publisher.publish)
+        sight = Sight(
+            StageErrors(scene.settings.errors, scene.settings.seed),
+            rows,
+            columns,
+            wanted.pixel_um,
+            wanted.row_delay_us * 1e-6,
+        )
+        self._engine = CameraEngine(scene.world, source, ring, self._publisher.publish, sight)
         self._shape = source.shape
         self._counted_before = {"cam1": 0, "Pva1": 0}
         self._rate = (time.monotonic(), 0, 0.0)

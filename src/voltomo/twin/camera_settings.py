@@ -8,6 +8,23 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class LensSettings(BaseModel):
+    """A lens of the virtual camera.
+
+    Parameters
+    ----------
+    name : str
+        On its choice.
+    pixel_um : float
+        Pixel size at the sample behind it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=25)
+    pixel_um: float = Field(gt=0)
+
+
 class CameraSettings(BaseModel):
     """Detector, optics and what stands in the beam.
 
@@ -35,6 +52,14 @@ class CameraSettings(BaseModel):
         Distance from sample to detector; makes the fringes.
     blur_pixels : float
         Standard deviation of the detector's point spread.
+    focus_depth_mm : float
+        The camera's focus is off by so much where that adds a pixel to the point spread.
+    row_delay_us : float
+        A rolling shutter exposes each row so much later than the one before; 0 for a global one.
+    lenses : list of LensSettings
+        Lenses that can be turned in; none stands for the one that ``pixel_um`` is of.
+    sample : "cell" or "pouch"
+        A cylindrical cell, or a flat piece of a pouch cell across the axis, for laminography.
     ring_gain_error : float
         Non-linearity of the columns that make rings.
     ring_columns : float
@@ -70,6 +95,10 @@ class CameraSettings(BaseModel):
     read_noise: float = Field(default=3.0, ge=0)
     propagation_mm: float = Field(default=4.0, ge=0)
     blur_pixels: float = Field(default=0.5, ge=0, le=5)
+    focus_depth_mm: float = Field(default=0.1, gt=0)
+    row_delay_us: float = Field(default=0.0, ge=0, le=1000)
+    lenses: tuple[LensSettings, ...] = ()
+    sample: Literal["cell", "pouch"] = "cell"
     ring_gain_error: float = Field(default=0.01, ge=0, le=0.2)
     ring_columns: float = Field(default=0.03, ge=0, le=1)
     flat_drift_pixels_per_minute: float = 1.0

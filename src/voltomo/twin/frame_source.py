@@ -8,6 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.twin.rolling import RollingShutter, RowShares
+from voltomo.twin.stage_errors import StageErrors
+from voltomo.twin.standing import STILL, Standing, lit_part, look
 from voltomo.twin.world import World
 
 _SAMPLES = 65
@@ -36,6 +39,12 @@ class Exposure:
         Of the stage below the rotation, at mid-exposure.
     energy_keV : float
         NaN where the beam is not known.
+    standing : Standing
+        Of all else at mid-exposure.
+    rows : RowShares or None
+        Of a rolling shutter, whose rows have their own shares and fluences.
+    lit_part : float
+        Part of the field that the slits leave in the beam.
     """
 
     number: int
@@ -49,6 +58,30 @@ class Exposure:
     sample_x_mm: float
     sample_z_mm: float
     energy_keV: float
+    standing: Standing = STILL
+    rows: RowShares | None = None
+    lit_part: float = 1.0
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What an exposure depends on beside the world: errors of the stage, detector and shutter."""
+
+    errors: StageErrors
+    rows: int
+    columns: int
+    pixel_um: float
+    row_delay_s: float = 0.0
+
+    @property
+    def rolling(self) -> RollingShutter | None:
+        """The shutter, if it is a rolling one."""
+        return RollingShutter(self.rows, self.row_delay_s) if self.row_delay_s else None
+
+    @property
+    def read_out_s(self) -> float:
+        """How much later the last row is exposed than the first."""
+        return (self.rows - 1) * self.row_delay_s
 
 
 class Unrecorded(Exception):
@@ -78,38 +111,68 @@ def _known(value: float, otherwise: float) -> float:
     return value if np.isfinite(value) else otherwise
 
 
-def expose(world: World, number: int, start_s: float, end_s: float) -> Exposure:
+def expose(
+    world: World,
+    number: int,
+    start_s: float,
+    end_s: float,
+    sight: Sight | None = None,
+) -> Exposure:
     """Read from the world what happened during an exposure that is over.
 
     The exposure is cut into parts; each has its share of the fluence and the angle at its middle.
+    Of a rolling shutter ``start_s`` and ``end_s`` are the first row's.
     """
-    times = np.linspace(start_s, end_s, _SAMPLES)
+    rolling = None if sight is None else sight.rolling
+    delay_s = 0.0 if rolling is None else rolling.read_out_s
+    times = np.linspace(start_s, end_s + delay_s, _SAMPLES)
     shutter = np.nan_to_num(world.channel("shutter").at(times), nan=0.0)
     flux = np.nan_to_num(world.channel("flux").at(times), nan=0.0)
     rate = shutter * flux
-    step_s = (end_s - start_s) / (_SAMPLES - 1)
-    pieces = (rate[1:] + rate[:-1]) / 2 * step_s
     rotation = np.nan_to_num(world.channel("rotation").at(times), nan=0.0)
+    rows = None
+    if rolling is None:
+        angles_deg, weights, fluence = _shares(rate, rotation, (end_s - start_s) / (_SAMPLES - 1))
+    else:
+        rows = rolling.shares(times, rate, rotation, start_s, end_s)
+        angles_deg, weights, fluence = rows.angles_deg, rows.mean_weights, rows.mean_fluence
+    middle = (start_s + end_s + delay_s) / 2
+    mid_angle_deg = float(rotation[(_SAMPLES - 1) // 2])
+    at_middle = {
+        name: world.channel(name).value(middle) for name in ("sample_x", "sample_z", "energy")
+    }
+    standing, lit = STILL, 1.0
+    if sight is not None:
+        error = sight.errors.at(mid_angle_deg, middle)
+        standing = look(world, middle, error, sight.errors.settings.focus_zero_mm)
+        lit = lit_part(standing, sight.rows, sight.columns, standing.pixel_um or sight.pixel_um)
+    return Exposure(
+        number=number,
+        start_s=start_s,
+        end_s=end_s,
+        angles_deg=angles_deg,
+        weights=weights,
+        fluence_per_cm2=fluence,
+        open_part=float(((shutter[1:] + shutter[:-1]) / 2).mean()),
+        mid_angle_deg=mid_angle_deg,
+        sample_x_mm=_known(at_middle["sample_x"], 0.0),
+        sample_z_mm=_known(at_middle["sample_z"], 0.0),
+        energy_keV=at_middle["energy"],
+        standing=standing,
+        rows=rows,
+        lit_part=lit,
+    )
+
+
+def _shares(
+    rate: NDArray[np.float64], rotation: NDArray[np.float64], step_s: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Angles, their shares of the fluence, and the fluence."""
+    pieces = (rate[1:] + rate[:-1]) / 2 * step_s
     turn_deg = float(np.ptp(rotation))
     # A part turns by less than about a pixel at the edge of the field.
     parts = 1 if turn_deg < 1e-3 else (2 if turn_deg < 1.0 else 4)
     shares = pieces.reshape(parts, -1).sum(axis=1)
     total = float(shares.sum())
     middles = (np.arange(parts) * 2 + 1) * (_SAMPLES - 1) // (2 * parts)
-    middle = (start_s + end_s) / 2
-    at_middle = {
-        name: world.channel(name).value(middle) for name in ("sample_x", "sample_z", "energy")
-    }
-    return Exposure(
-        number=number,
-        start_s=start_s,
-        end_s=end_s,
-        angles_deg=rotation[middles],
-        weights=shares / total if total > 0 else np.zeros(parts),
-        fluence_per_cm2=total,
-        open_part=float(((shutter[1:] + shutter[:-1]) / 2).mean()),
-        mid_angle_deg=float(rotation[(_SAMPLES - 1) // 2]),
-        sample_x_mm=_known(at_middle["sample_x"], 0.0),
-        sample_z_mm=_known(at_middle["sample_z"], 0.0),
-        energy_keV=at_middle["energy"],
-    )
+    return rotation[middles], shares / total if total > 0 else np.zeros(parts), total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numba
@@ -10,15 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.twin.camera_settings import CameraSettings
+from voltomo.twin.flat_field import FlatField
 from voltomo.twin.frame_source import Exposure
 from voltomo.twin.phantom import Phantom
+from voltomo.twin.standing import Standing
 
 Floats = NDArray[np.float32]
 
+_LARGEST_VARIANCE = 40.0
+
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def add_propagated(out: Any, attenuation: Any, path_m: Any, strength: float, share: float) -> None:
-    """Add ``share`` of the intensity after a short propagation to ``out``.
+def add_propagated(out: Any, attenuation: Any, path_m: Any, strength: float, shares: Any) -> None:
+    """Add a share of the intensity after a short propagation to ``out``.
 
     Transport of intensity, the near-field limit of Fresnel propagation (pixel² ≫ wavelength ×
     distance): I(z) = I + z ∇·(I ∇∫δ dl), I = exp(−∫µ dl) (Teague, J. Opt. Soc. Am. 73, 1434, 1983).
@@ -30,12 +35,14 @@ def add_propagated(out: Any, attenuation: Any, path_m: Any, strength: float, sha
         ``path_m`` is ∫δ dl in metres.
     strength : float
         Distance / pixel² in 1/m.
+    shares : float32 array, shape (rows,)
+        Of the intensity, for each row.
     """
     rows, columns = attenuation.shape
     scale = np.float32(0.5 * strength)
-    part = np.float32(share)
     light = np.exp(-attenuation)
     for v in range(rows):
+        part = shares[v]
         for u in range(columns):
             here, depth = light[v, u], path_m[v, u]
             gain = np.float32(0.0)
@@ -73,20 +80,22 @@ def blurred(image: Any, side: float) -> Any:
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def digitised(
-    intensity: Any, flat: Any, error: Any, dark: Any, noise: Any, counts: float,
+    intensity: Any, flat: Any, error: Any, dark: Any, noise: Any, counts: Any,
     read_noise: float, full_well: int,
 ) -> Any:  # fmt: skip
     """Counts of the detector, uint16.
 
     Photon noise is taken as normal with the mean's variance, which above some 30 counts a pixel
     cannot be told from Poisson's. A column's error grows with the distance from the open beam
-    (a non-linear response): flat fields do not take it away, so that it makes rings.
+    (a non-linear response): flat fields do not take it away, so that it makes rings. ``counts``
+    are those of the open beam, for each row.
     """
     rows, columns = intensity.shape
     out = np.empty((rows, columns), np.uint16)
-    top, scale = np.float32(full_well), np.float32(counts)
+    top = np.float32(full_well)
     read_square = np.float32(read_noise * read_noise)
     for v in range(rows):
+        scale = counts[v]
         for u in range(columns):
             seen = intensity[v, u]
             mean = scale * flat[v, u] * seen * (np.float32(1.0) + error[u] * (seen - 1.0))
@@ -113,10 +122,9 @@ class PhantomCamera:
         self._seed = seed
         self._nominal_fluence = nominal_flux_per_cm2_s * settings.counts_exposure_s
         self.shape = (settings.rows, settings.columns)
-        self.phantom = self._make_phantom(settings.energy_keV)
+        self._made = self.phantom = self._make_phantom(settings.energy_keV)
         random = np.random.default_rng((seed, 0xF1A7))
-        self._stripes = _stripes(random, settings.rows)
-        self._beam = _beam(random, *self.shape)
+        self._field = FlatField(settings, random)
         bad = random.random(settings.columns) < settings.ring_columns
         errors = random.choice((-1.0, 1.0), settings.columns) * settings.ring_gain_error
         self._column_error = np.where(bad, errors, 0.0).astype(np.float32)
@@ -125,7 +133,7 @@ class PhantomCamera:
     def _make_phantom(self, energy_keV: float) -> Phantom:
         own = self._settings
         return Phantom.make(
-            self._seed, own.columns, own.rows, own.pixel_um, energy_keV, own.axis_column
+            self._seed, own.columns, own.rows, own.pixel_um, energy_keV, own.axis_column, own.sample
         )
 
     def frame(self, exposure: Exposure) -> NDArray[np.uint16]:
@@ -133,14 +141,21 @@ class PhantomCamera:
         own = self._settings
         random = np.random.Generator(np.random.SFC64((self._seed, exposure.number)))
         noise = random.standard_normal(self.shape, dtype=np.float32)
-        counts = own.counts * exposure.fluence_per_cm2 / self._nominal_fluence
-        dark = counts <= 0
+        dark = exposure.fluence_per_cm2 <= 0
         light = np.zeros(self.shape, np.float32) if dark else self.intensity(exposure)
-        flat = light if dark else self._flat_field(exposure.start_s)
+        flat = light if dark else self._field.at(exposure.start_s, exposure.standing)
         return digitised(
-            light, flat, self._column_error, self._dark, noise, counts, own.read_noise,
-            own.full_well,
+            light, flat, self._column_error, self._dark, noise, self._counts(exposure),
+            own.read_noise, own.full_well,
         )  # fmt: skip
+
+    def _counts(self, exposure: Exposure) -> Floats:
+        """Counts of the open beam for each row."""
+        fluence = (
+            exposure.fluence_per_cm2 if exposure.rows is None else exposure.rows.fluence_per_cm2
+        )
+        counts = self._settings.counts * np.asarray(fluence) / self._nominal_fluence
+        return np.broadcast_to(counts, self.shape[:1]).astype(np.float32)
 
     def warm_up(self) -> None:
         """Compile or load all kernels before the first trigger comes."""
@@ -158,50 +173,52 @@ class PhantomCamera:
             energy_keV=float("nan"),
         )
         self.frame(still)
+        self.frame(replace(still, standing=Standing(roll_deg=0.1)))
 
     def intensity(self, exposure: Exposure) -> Floats:
         """Intensity behind the sample, 1 in the open beam, averaged over the exposure."""
-        own = self._settings
-        if abs(exposure.energy_keV - self.phantom.energy_keV) > 0.05:
-            self.phantom = self._make_phantom(exposure.energy_keV)
-        columns = exposure.sample_x_mm * 1e3 / own.pixel_um
-        rows = exposure.sample_z_mm * 1e3 / own.pixel_um
-        if abs(columns) >= own.columns:
+        own, standing = self._settings, exposure.standing
+        phantom = self._phantom(exposure.energy_keV, standing.pixel_um or own.pixel_um)
+        pixel_um = phantom.pixel_um
+        columns = (exposure.sample_x_mm + standing.error_x_mm) * 1e3 / pixel_um
+        rows = (exposure.sample_z_mm + standing.error_z_mm) * 1e3 / pixel_um
+        if abs(columns) >= own.columns and own.sample == "cell":
             return np.ones(self.shape, np.float32)
         light = np.zeros(self.shape, np.float32)
-        strength = own.propagation_mm * 1e-3 / (own.pixel_um * 1e-6) ** 2
-        for angle_deg, share in zip(exposure.angles_deg, exposure.weights, strict=True):
-            if share > 0:
-                attenuation, path = self.phantom.projection(float(angle_deg), columns, rows)
-                add_propagated(light, attenuation, path, strength, float(share))
-        # The three-point kernel whose variance is that of the point spread.
-        return blurred(light, min(own.blur_pixels**2 / 2, 1 / 3))
+        distance_mm = own.propagation_mm if standing.distance_mm is None else standing.distance_mm
+        strength = distance_mm * 1e-3 / (pixel_um * 1e-6) ** 2
+        weights = exposure.weights[None] if exposure.rows is None else exposure.rows.weights
+        shares = np.broadcast_to(weights, (own.rows, weights.shape[1])).astype(np.float32)
+        for angle_deg, share in zip(exposure.angles_deg, shares.T, strict=True):
+            if share.any():
+                attenuation, path = phantom.projection(
+                    float(angle_deg),
+                    columns,
+                    rows,
+                    tilt_deg=standing.tilt_deg,
+                    roll_deg=standing.roll_deg,
+                )
+                add_propagated(light, attenuation, path, strength, np.ascontiguousarray(share))
+        return spread(light, self._blur(standing.focus_mm))
 
-    def _flat_field(self, time_s: float) -> Floats:
-        """Beam profile times the optics' stripes, which wander up and down with time."""
+    def _blur(self, focus_mm: float) -> float:
+        """Standard deviation of the point spread in pixels."""
         own = self._settings
-        drift = own.flat_drift_pixels_per_minute * time_s / 60
-        drift += 0.3 * math.sin(2 * math.pi * time_s / 41)
-        places = (np.arange(own.rows) + drift) % len(self._stripes)
-        stripes = np.interp(
-            places, np.arange(len(self._stripes) + 1), np.append(self._stripes, self._stripes[0])
-        )
-        return self._beam * stripes.astype(np.float32)[:, None]
+        return math.hypot(own.blur_pixels, focus_mm / own.focus_depth_mm)
+
+    def _phantom(self, energy_keV: float, pixel_um: float) -> Phantom:
+        """The sample at this energy, behind these optics; made anew where something changed."""
+        if abs(energy_keV - self._made.energy_keV) > 0.05:
+            self._made = self.phantom = self._make_phantom(energy_keV)
+        if abs(pixel_um - self.phantom.pixel_um) > 1e-6 * pixel_um:
+            self.phantom = self._made.seen_with(pixel_um)
+        return self.phantom
 
 
-def _stripes(random: np.random.Generator, rows: int) -> NDArray[np.float64]:
-    """A smooth periodic profile around 1: what a multilayer does to the beam."""
-    length = 2 * rows
-    place = np.arange(length) * 2 * np.pi / length
-    profile = np.zeros(length)
-    for wave in (2, 3, 5, 9, 14, 22):
-        profile += np.cos(wave * place + random.uniform(0, 2 * np.pi)) / math.sqrt(wave)
-    return 1 + 0.06 * profile / np.abs(profile).max()
-
-
-def _beam(random: np.random.Generator, rows: int, columns: int) -> Floats:
-    """The beam's broad profile and the pixels' own sensitivity."""
-    v = (np.arange(rows) - rows / 2) / rows
-    u = (np.arange(columns) - columns / 2) / columns
-    profile = np.exp(-0.5 * (v[:, None] / 0.9) ** 2 - 0.5 * (u[None, :] / 1.1) ** 2)
-    return (profile * (1 + 0.01 * random.standard_normal((rows, columns)))).astype(np.float32)
+def spread(light: Floats, deviation: float) -> Floats:
+    """Blur by a point spread of this standard deviation, by three-point kernels of its variance."""
+    variance = min(deviation * deviation, _LARGEST_VARIANCE)
+    passes = max(1, math.ceil(variance / 0.5 - 1e-9))
+    for _ in range(passes):
+        light = blurred(light, variance / passes / 2)
+    return light

@@ -1,4 +1,4 @@
-"""The twin's motion controller: four axes as motor records, and the trigger hardware."""
+"""The twin's motion controller: its axes as motor records, the lenses, the trigger hardware."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from voltomo.twin.camera_settings import CameraSettings
 from voltomo.twin.ioc import Alarm, Scene, main
+from voltomo.twin.lens_changer import LensChanger
 from voltomo.twin.motor import Motor, MotorRange
 from voltomo.twin.stage_axis import StageAxis
 from voltomo.twin.trigger import TriggerHardware
@@ -18,13 +20,28 @@ _BEAT_S = 0.04
 _SHORTEST_S = 0.002
 """Edges that come faster are taken in groups."""
 
-RANGES: dict[str, tuple[str, MotorRange]] = {
-    "Rotation": ("rotation", MotorRange("deg", -720, 1080, 90, 180, 0.3, 1e-4)),
-    "X": ("sample_x", MotorRange("mm", -12, 12, 10, 20, 0.1, 1e-5)),
-    "Y": ("sample_y", MotorRange("mm", -12, 12, 10, 20, 0.1, 1e-5)),
-    "Z": ("sample_z", MotorRange("mm", -12, 12, 10, 20, 0.1, 1e-5)),
+_AXES: dict[str, tuple[str, MotorRange]] = {
+    "Stage:Rotation": ("rotation", MotorRange("deg", -720, 1080, 90, 180, 0.3, 1e-4)),
+    "Stage:X": ("sample_x", MotorRange("mm", -12, 12, 10, 20, 0.1, 1e-5)),
+    "Stage:Y": ("sample_y", MotorRange("mm", -12, 12, 10, 20, 0.1, 1e-5)),
+    "Stage:Z": ("sample_z", MotorRange("mm", -12, 12, 10, 20, 0.1, 1e-5)),
+    "Stage:Tilt": ("tilt", MotorRange("deg", -2, 50, 5, 10, 0.2, 1e-4)),
+    "Slits:Left": ("slit_left", MotorRange("mm", -100, 100, 5, 10, 0.1, 1e-4)),
+    "Slits:Right": ("slit_right", MotorRange("mm", -100, 100, 5, 10, 0.1, 1e-4)),
+    "Slits:Bottom": ("slit_bottom", MotorRange("mm", -100, 100, 5, 10, 0.1, 1e-4)),
+    "Slits:Top": ("slit_top", MotorRange("mm", -100, 100, 5, 10, 0.1, 1e-4)),
+    "Detector:Distance": ("distance", MotorRange("mm", 1, 500, 50, 100, 0.3, 1e-3)),
+    "Detector:Focus": ("focus", MotorRange("mm", -5, 5, 1, 2, 0.1, 1e-4)),
+    "Detector:Roll": ("camera_roll", MotorRange("deg", -5, 5, 2, 4, 0.1, 1e-4)),
 }
-"""PV after ``Stage:``, channel of the world, range."""
+"""Channel of the world and range of each axis, by what comes after the prefix."""
+
+
+def open_slits(camera: CameraSettings) -> dict[str, float]:
+    """Where the blades stand at the start: beyond the field, whatever its size, within reason."""
+    away_mm = max(5.0, 0.6e-3 * camera.pixel_um * max(camera.rows, camera.columns))
+    signs = {"slit_left": -1, "slit_bottom": -1, "slit_right": 1, "slit_top": 1}
+    return {name: sign * away_mm for name, sign in signs.items()}
 
 
 class Motion:
@@ -32,11 +49,18 @@ class Motion:
 
     def __init__(self, scene: Scene) -> None:
         self._world = scene.world
+        camera = scene.settings.camera
+        unset = {"distance": camera.propagation_mm} | open_slits(camera)
         self._motors = {
-            name: Motor(f"{scene.prefix}Stage:{name}", StageAxis(scene.world, channel), limits)
-            for name, (channel, limits) in RANGES.items()
+            name: Motor(
+                scene.prefix + name,
+                StageAxis(scene.world, channel, unset.get(channel, 0.0)),
+                limits,
+            )
+            for name, (channel, limits) in _AXES.items()
         }
-        rotation = self._motors["Rotation"]
+        self._lenses = LensChanger(f"{scene.prefix}Detector:", scene.world, camera)
+        rotation = self._motors["Stage:Rotation"]
         self._hardware = TriggerHardware(scene.world, rotation.axis)
         rotation.stopping.append(self._hardware.disarm)
         self._alarm = Alarm()
@@ -48,7 +72,7 @@ class Motion:
     @property
     def pvdb(self) -> Mapping[str, Any]:
         """All channels."""
-        channels: dict[str, Any] = dict(self._trigger.pvdb)
+        channels: dict[str, Any] = {**self._trigger.pvdb, **self._lenses.pvdb}
         for motor in self._motors.values():
             channels |= motor.pvdb
         return channels
@@ -57,6 +81,7 @@ class Motion:
         """Beat and let edges happen when they are due; post what has changed at 12.5 Hz."""
         for motor in self._motors.values():
             await motor.start()
+        await self._lenses.start()
         posted_s = 0.0
         while True:
             now_s = self._world.now_s()
@@ -90,6 +115,7 @@ class Motion:
             if not motor.axis.beat(now_s):
                 silent = True
                 await motor.lose()
+        await self._lenses.beat(now_s)
         if silent:
             self._hardware.disarm()
             _log.warning("the controller was silent too long: axes stopped, trigger disarmed")

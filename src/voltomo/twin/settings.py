@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.camera_settings import CameraSettings
+from voltomo.twin.stage_errors import StageErrorSettings
 
 
 class TwinSettings(BaseModel):
@@ -32,12 +33,20 @@ class TwinSettings(BaseModel):
         Ring current at the start.
     ring_lifetime_h : float
         Time in which it falls to 1/e.
+    top_up_period_s : float or None
+        The ring is filled up again this often; never if none.
+    top_up_kick_um : float
+        How far the beam stands aside while the ring is filled.
+    beam_wander_um : float
+        How far the beam wanders to and fro within some minutes.
     stale_s : float
         The shutter closes when its enable counter has not changed for so long.
     travel_s : float
         Time of the shutter's blade from end to end.
     camera : CameraSettings
         Detector, optics and sample.
+    errors : StageErrorSettings
+        What stages and sample do that nobody asked them for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,9 +59,13 @@ class TwinSettings(BaseModel):
     monitor_noise: float = Field(default=0.002, ge=0, le=0.1)
     ring_current_mA: float = Field(default=200.0, gt=0)
     ring_lifetime_h: float = Field(default=10.0, gt=0)
+    top_up_period_s: float | None = Field(default=None, ge=5)
+    top_up_kick_um: float = 0.0
+    beam_wander_um: float = Field(default=0.0, ge=0)
     stale_s: float = Field(default=0.5, ge=0.1, le=5)
     travel_s: float = Field(default=0.015, gt=0, le=1)
     camera: CameraSettings = CameraSettings()
+    errors: StageErrorSettings = StageErrorSettings()
 
     @classmethod
     def load(cls, folder: RunFolder) -> TwinSettings:

@@ -36,6 +36,14 @@ def take_over(channel: Channel, now_s: float, unset: float) -> float:
 class StageAxis:
     """Moves with trapezoids that are known in advance.
 
+    Parameters
+    ----------
+    world : World
+    name : str
+        Of the channel.
+    unset : float
+        Where it stands when it never had an owner.
+
     Attributes
     ----------
     plan : list of Segment
@@ -44,15 +52,16 @@ class StageAxis:
         Called with the world time after a new plan was put down.
     """
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, unset: float = 0.0) -> None:
         self._world = world
+        self._unset = unset
         self.channel = world.channel(name)
         self.changed: list[Callable[[float], None]] = []
         self.plan: list[Segment] = []
         self._freeze(world.now_s())
 
     def _freeze(self, now_s: float) -> None:
-        where = take_over(self.channel, now_s, 0.0)
+        where = take_over(self.channel, now_s, self._unset)
         self.plan = [Segment(now_s, now_s, where)]
         self._beat_s = now_s
 

@@ -26,16 +26,21 @@ def fluence(world: World, start_s: float, end_s: float, sample_out_mm: float = 4
     Returns
     -------
     float
-        Integral over time of flux times open part, while the sample is in.
+        Integral over time of flux times open part, while the sample is in and the slits are not
+        closed altogether.
     """
     flux, shutter, sample_x = (world.channel(name) for name in ("flux", "shutter", "sample_x"))
-    cuts = [_breaks(channel) for channel in (flux, shutter, sample_x)]
+    blades = [world.channel(f"slit_{side}") for side in ("left", "right", "bottom", "top")]
+    cuts = [_breaks(channel) for channel in (flux, shutter, sample_x, *blades)]
     cuts += [_crossings(sample_x, side) for side in (-sample_out_mm, sample_out_mm)]
 
     def rate(time_s: NDArray[np.float64]) -> NDArray[np.float64]:
         lateral = _known(sample_x, time_s)
         inside = np.abs(lateral) < sample_out_mm
-        return _known(flux, time_s) * _known(shutter, time_s) * inside
+        left, right, bottom, top = (blade.at(time_s) for blade in blades)
+        # Where no slits are known, nothing is closed.
+        shut = (right <= left) | (top <= bottom)
+        return _known(flux, time_s) * _known(shutter, time_s) * (inside & ~shut)
 
     return _integral(rate, start_s, end_s, cuts)
 

@@ -36,9 +36,26 @@ CHANNELS = (
     "shutter",
     "flux",
     "energy",
+    "tilt",
+    "slit_left",
+    "slit_right",
+    "slit_bottom",
+    "slit_top",
+    "distance",
+    "focus",
+    "camera_roll",
+    "pixel",
+    "transmission",
+    "front_end",
+    "ring_current",
+    "beam_x",
+    "beam_y",
 )
-"""rotation in deg, sample_* in mm, gate 0/1 (trigger window), shutter 0…1 (open part),
-flux in photons/s/cm² at the sample with the shutter open, energy in keV."""
+"""rotation and tilt in deg, sample_* in mm, gate 0/1 (trigger window), shutter 0…1 (open part),
+flux in photons/s/cm² at the sample with the shutter open, energy in keV; slit_* in mm at the
+sample from the middle of the field, distance (sample to detector) and focus in mm, camera_roll in
+deg, pixel (size at the sample) in µm; transmission of the attenuator and front_end (photon
+shutter) 0…1, ring_current in mA, beam_* (position) in µm."""
 
 _CLOSE_WHEN_DEAD = frozenset({"gate", "shutter"})
 """Outputs that a dead controller lets go: the gate falls, the shutter's spring closes it."""
@@ -57,6 +74,11 @@ FaultKind = Literal[
     "monitor_frozen",
     "monitor_dead",
     "unique_id",
+    "beam_dump",
+    "beam_moved_x",
+    "beam_moved_y",
+    "dust",
+    "sample_slipped",
 ]
 
 FATE_DELIVERED, FATE_LOST, FATE_MISSED = 0, 1, 2
@@ -68,7 +90,10 @@ class Fault:
     """Something that goes wrong on purpose.
 
     ``first`` and ``last`` (exclusive) are trigger indices for faults of frames; ``value`` is the
-    fault's own number (``unique_id``: the number that the camera's counter is set to);
+    fault's own number (``unique_id``: the number that the camera's counter is set to;
+    ``beam_dump``: seconds until the ring is filled again, 0 for as long as the fault stands;
+    ``beam_moved_*``: µm; ``dust``: part of the light that a speck at
+    column ``first`` and row ``last`` takes; ``sample_slipped``: mm across the beam);
     ``at_s`` is the world time from which it holds.
     """
 
@@ -87,7 +112,10 @@ class World:
     edges : table of index, time_s, angle_deg (true), latched_deg (by the encoder)
         Trigger edges as they happened; written by ``motion``.
     frames : table of index, unique_id, start_s, end_s, angle_deg (true, at mid-exposure),
-        open_part, fluence_per_cm2 (through the shutter, at the sample), fate
+        open_part, fluence_per_cm2 (through the shutter, at the sample), fate, tilt_deg (true),
+        error_x_mm, error_z_mm (of axis and sample, by wobble and drift), lit_part (of the field,
+        by the slits), row_delay_s (between rows of a rolling shutter, 0 for a global one; the
+        times are those of the first row, the angle that of the middle one)
         What the camera did with every trigger; written by ``camera``.
     """
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-MAGIC = b"voltomo2"
+MAGIC = b"voltomo3"
 
 HEADER = np.dtype(
     [
@@ -36,6 +36,11 @@ FRAME = np.dtype(
         ("open_part", "<f8"),
         ("fluence_per_cm2", "<f8"),
         ("fate", "<i8"),
+        ("tilt_deg", "<f8"),
+        ("error_x_mm", "<f8"),
+        ("error_z_mm", "<f8"),
+        ("lit_part", "<f8"),
+        ("row_delay_s", "<f8"),
     ]
 )
 COUNT = np.dtype([("count", "<i8")])
