@@ -87,6 +87,7 @@ class BeamAccount:
         self.opened_s = 0.0
         self.payer: HeldLease | None = None
         self.out_of_field = False
+        self.mounted: str | None = None
         self._dose_per_fluence = dose_per_fluence
         self._energies_keV = (settings.energy_keV,)
         self._write_out = write
@@ -117,7 +118,7 @@ class BeamAccount:
         """Who pays for a beam that nobody asked for."""
         if self.payer is not None:
             return self.payer.sample
-        return self.ledger.last_sample or self.settings.current_sample or _NOBODY
+        return self.mounted or self.ledger.last_sample or self.settings.current_sample or _NOBODY
 
     def dose_per_fluence_Gy_cm2(self, sample: str) -> float:
         """Of the sample's material at the present energy; the worst known where it has none."""

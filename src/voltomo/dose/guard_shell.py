@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from voltomo.dose.guard_clock import SteadyUtc
 from voltomo.dose.guard_commands import obey, parse
 from voltomo.dose.guard_core import GuardCore
 from voltomo.dose.guard_log import GuardLog
-from voltomo.dose.guard_monitors import Monitors, Take, whole
+from voltomo.dose.guard_monitors import Monitors, Take, TakeText, whole
+from voltomo.dose.guard_puts import put_through, take_way_out
 from voltomo.dose.guard_records import GuardRecords
-from voltomo.dose.guard_words import Answer, Log, SetGate, ShutterState
+from voltomo.dose.guard_words import Answer, Log, SetGate, ShutterState, WayOut
 from voltomo.model.pv_names import PvNames
 from voltomo.runtime.append_log import AppendLog
 
@@ -27,34 +29,14 @@ _HURRIED_S = 0.005
 _BEAT_S = 0.05
 _SHOW_S = 0.2
 _CARE_S = 1.0
-_GATE_S = 1.0
 _ANSWER_S = 1.8
 _FAREWELL_S = 0.2
 # Of the loop, until the client library has sent what was put.
 _TURNS_OF_A_PUT = 4
 # A core that has not ticked for so long may not know yet that its lease is lost.
 _FRESH_S = 0.1
-# Stamps from before say that a record has never been processed.
-_YEAR_2000_S = 946684800.0
 
 log = logging.getLogger(__name__)
-
-
-class SteadyUtc:
-    """UTC that never steps: the wall clock at the start, plus monotonic time."""
-
-    def __init__(self) -> None:
-        self._offset_s = time.time() - time.monotonic()
-
-    def now_s(self) -> float:
-        """Seconds since 1970-01-01."""
-        return time.monotonic() + self._offset_s
-
-    def of_stamp(self, stamp_s: float) -> float:
-        """Time of a stamp by the wall clock, wherever that clock stands now."""
-        if stamp_s < _YEAR_2000_S:
-            return self.now_s()
-        return stamp_s - time.time() + self.now_s()
 
 
 class GuardFailed(Exception):
@@ -97,7 +79,7 @@ class GuardShell:
         self._position: float | None = None
         self._still = False
         self.records: GuardRecords | None = None
-        self._monitors = Monitors(self._table(), time.time)
+        self._monitors = Monitors(self._table(), time.time, self._texts())
         self._stopping = False
         self._failure: BaseException | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -154,7 +136,22 @@ class GuardShell:
             settings.sample_out_pv or f"{pvs.sample_x}.RBV": self._place,
             settings.sample_out_done_pv or f"{pvs.sample_x}.DMOV": self._place_done,
         }
+        if pvs.ring_current is not None:
+            table[pvs.ring_current] = lambda value, _: core.ring_current(value)
+        if pvs.attenuator_readback is not None:
+            table[pvs.attenuator_readback] = lambda value, _: core.attenuator(value)
+        if settings.second_monitor_pv is not None:
+            table[settings.second_monitor_pv] = lambda value, _: core.second_monitor(value)
         return {name: self._taking(take) for name, take in table.items()}
+
+    def _texts(self) -> dict[str, TakeText]:
+        """What is read as text."""
+        core, pv = self._core, self._core.settings.mounted_sample_pv
+
+        async def mounted(name: str | None) -> None:
+            await self._event(lambda: core.mounted(name, self._clock.now_s()))
+
+        return {} if pv is None else {pv: mounted}
 
     def _taking(self, take: Callable[[float | None, float], None]) -> Take:
         async def taken(value: float | None, stamp_s: float) -> None:
@@ -211,8 +208,10 @@ class GuardShell:
                 future = self._answers.get(action.data["id"])
                 if future is not None and not future.done():
                     future.set_result(action.data)
-            else:
+            elif isinstance(action, SetGate):
                 self._spawn(self._set_gate(action))
+            else:
+                self._spawn(self._take_way_out(action))
         if self._core.enable != self._enabled:
             self._write_enable()
 
@@ -243,18 +242,16 @@ class GuardShell:
             self._failure = self._failure or error
 
     async def _set_gate(self, action: SetGate) -> None:
-        import aioca
-
-        result = await aioca.caput(
-            f"{self._pvs.shutter}GateMode",
-            action.gate,
-            datatype=aioca.DBR_STRING,
-            wait=True,
-            timeout=_GATE_S,
-            throw=False,
+        ok, now_s = (
+            await put_through(f"{self._pvs.shutter}GateMode", action.gate),
+            self._clock.now_s,
         )
-        ok, now_s = bool(result.ok), self._clock.now_s
         await self._event(lambda: self._core.gate_set(action.lease_id, ok, now_s()))
+
+    async def _take_way_out(self, _action: WayOut) -> None:
+        """Filters and photon shutter at once; each may fail without the other."""
+        taken = await take_way_out(self._core.settings, self._pvs)
+        await self._event(lambda: self._core.way_out(taken))
 
     def _write_enable(self) -> None:
         """The heartbeat of an open shutter, or 0 at once."""
@@ -354,4 +351,4 @@ class GuardShell:
             "BudgetSeconds": status["seconds_left"],
             "Stops": core.stops,
         }
-        self.records.show(words, numbers, alarmed=core.alarmed)
+        self.records.show(words, numbers, alarm=2 if core.alarmed else int(core.warned))

@@ -9,7 +9,7 @@ from typing import Any
 from voltomo.dose.lease import LeaseRequest, Settlement
 from voltomo.dose.ledger import OpenLease
 
-__all__ = ["Action", "Answer", "HeldLease", "Log", "SetGate", "ShutterState"]
+__all__ = ["Action", "Answer", "HeldLease", "Log", "SetGate", "ShutterState", "WayOut"]
 
 
 class ShutterState(IntEnum):
@@ -45,7 +45,15 @@ class SetGate:
     lease_id: str
 
 
-Action = Log | Answer | SetGate
+@dataclass(frozen=True)
+class WayOut:
+    """Stop the beam by other means than the shutter, then call ``way_out``.
+
+    By attenuators and photon shutter; never by moving the sample, which would only spread the dose.
+    """
+
+
+Action = Log | Answer | SetGate | WayOut
 
 
 @dataclass
