@@ -87,6 +87,14 @@ def give_up(rig: Rig) -> None:
     rig.core.give_up("2", rig.now_s)
 
 
+def return_to_a_mended_log(rig: Rig) -> None:
+    rig.kill_guard()
+    rig.run(1.0)
+    reason = {"reason": "entry 7 does not fit its checksum", "cause": Cause.LOG_DAMAGED}
+    rig.disk.append("latch", reason, utc_s=rig.now_s)
+    rig.start_guard()
+
+
 def nothing(_rig: Rig) -> None:
     return
 
@@ -136,6 +144,8 @@ SCENES: dict[Cause, Scene] = {
     Cause.FOREIGN: Scene(open_by_hand),
     Cause.FOUND_OPEN: Scene(die_and_return_to_an_open_shutter),
     Cause.LOG_NOT_WRITABLE: Scene(fill_the_disk),
+    Cause.LOG_DAMAGED: Scene(return_to_a_mended_log),
+    Cause.CLOCK_STEPPED: Scene(lambda rig: rig.core.clock_stepped(-3600.0)),
     Cause.GIVEN_UP: Scene(give_up),
 }
 
@@ -149,6 +159,8 @@ def met(rig: Rig, deed: Deed, ways_out: int) -> bool:
         return core.state == "Latched"
     if deed is Deed.ALARM:
         return core.alarmed or core.warned
+    if deed is Deed.NOTE:
+        return bool(rig.core.reason) and "clock" in rig.kinds()
     if deed is Deed.WAY_OUT:
         return rig.ways_out > ways_out
     if deed is Deed.COUNT:

@@ -31,6 +31,7 @@ __all__ = ["GuardCore"]
 
 # Ticks further apart than this leave renewals and states waiting in the queue.
 _LATE_TICK_s = 0.1
+_STEP_s = 0.5
 
 
 def _new_lease_id() -> str:
@@ -124,7 +125,13 @@ class GuardCore(GuardResponses):
 
     # ---- start and end
 
-    def start(self, now_s: float, last_entry_s: float | None = None) -> None:
+    def start(
+        self,
+        now_s: float,
+        last_entry_s: float | None = None,
+        elapsed_s: float | None = None,
+        boot_id: str = "",
+    ) -> None:
         """Begin, after the log was folded: charge what a guard that died had reserved.
 
         What latched a guard keeps its successor latched, until somebody resets it with a reason.
@@ -135,15 +142,38 @@ class GuardCore(GuardResponses):
             UTC, s.
         last_entry_s : float or None
             When the log's last entry was written; a beam found open is counted from there.
+        elapsed_s : float or None
+            How long ago that was by a clock that does not step, where one can tell.
+        boot_id : str
+            Of the machine's present run.
         """
         self._ticked_s = now_s
-        self.account.counted_until(now_s if last_entry_s is None else min(last_entry_s, now_s))
+        since_s = now_s if last_entry_s is None else min(last_entry_s, now_s)
+        if elapsed_s is not None:
+            since_s = now_s - elapsed_s
+        self.account.counted_until(since_s)
         self._latched = dict(self.account.ledger.latched)
         dead = self.account.charge_dead_leases()
         self._died_leased = bool(dead)
-        self._log("start", {"settings": self.settings.model_dump(), "charged": dead, "utc": now_s})
+        settings = self.settings.model_dump()
+        self._log(
+            "start", {"settings": settings, "charged": dead, "utc": now_s, "boot_id": boot_id}
+        )
         if dead:
             self._note = "the guard died while a lease was open; its reservation is charged in full"
+        # Without a clock that runs on, only a step to before the last entry can be told.
+        step_s = 0.0 if last_entry_s is None else since_s - last_entry_s
+        if elapsed_s is None and last_entry_s is not None:
+            step_s = min(now_s - last_entry_s, 0.0)
+        if abs(step_s) > _STEP_s:
+            self.clock_stepped(step_s)
+
+    def clock_stepped(self, step_s: float) -> None:
+        """The machine's clock stepped, forward or back; the guard's own time did not."""
+        self._log("clock", {"step_s": step_s, "cause": Cause.CLOCK_STEPPED})
+        way = "back" if step_s < 0 else "forward"
+        said = f"the machine's clock stepped {way} by {abs(step_s):.1f} s; the guard's own did not"
+        self._note = "; ".join(filter(None, [self._note, said]))
 
     def shut_down(self, now_s: float) -> None:
         """End in good order: whoever has the beam loses it, and nobody gets it any more."""

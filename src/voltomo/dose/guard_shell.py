@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from voltomo.dose.guard_clock import SteadyUtc
+from voltomo.dose.guard_clock import SteadyUtc, boot_id
 from voltomo.dose.guard_commands import obey, parse
 from voltomo.dose.guard_core import GuardCore
 from voltomo.dose.guard_log import GuardLog
@@ -22,7 +22,7 @@ from voltomo.dose.guard_puts import put_through, take_way_out
 from voltomo.dose.guard_records import GuardRecords
 from voltomo.dose.guard_words import Answer, Log, SetGate, ShutterState, WayOut
 from voltomo.model.pv_names import PvNames
-from voltomo.runtime.append_log import AppendLog
+from voltomo.runtime.append_log import AppendLog, Entry
 
 _TICK_S = 0.02
 _HURRIED_S = 0.005
@@ -52,8 +52,10 @@ class GuardShell:
         Decides.
     exposure_log : AppendLog
         Where every action of kind `Log` goes, synced, before anything later happens.
-    last_entry_s : float or None
-        When the log's last entry was written.
+    last : Entry or None
+        The log's last entry.
+    same_boot : bool
+        Whether that is of the machine's present run.
     pvs : PvNames, optional
         Names of what it reads and writes; the virtual beamline's under its prefix if not given.
     """
@@ -62,12 +64,14 @@ class GuardShell:
         self,
         core: GuardCore,
         exposure_log: AppendLog,
-        last_entry_s: float | None = None,
+        last: Entry | None = None,
         pvs: PvNames | None = None,
+        *,
+        same_boot: bool = False,
     ) -> None:
         self._core = core
         self._log = GuardLog(exposure_log)
-        self._last_entry_s = last_entry_s
+        self._last, self._same_boot = last, same_boot
         self._clock = SteadyUtc()
         self.prefix = core.settings.prefix
         self._pvs = pvs or PvNames(prefix=self.prefix)
@@ -277,7 +281,7 @@ class GuardShell:
         GuardFailed
             Something happened that nobody foresaw.
         """
-        await self._event(lambda: self._core.start(self._clock.now_s(), self._last_entry_s))
+        await self._event(self._start)
         self._monitors.open()
         try:
             while not self._stopping:
@@ -298,8 +302,18 @@ class GuardShell:
         """Whether the core has ticked lately; a slow disk may have kept the loop waiting."""
         return self._clock.now_s() - self._ticked_s <= _FRESH_S
 
+    def _start(self) -> None:
+        last, elapsed_s = self._last, None
+        if last is not None and last.monotonic_s is not None and self._same_boot:
+            elapsed_s = max(time.monotonic() - last.monotonic_s, 0.0)
+        last_s = None if last is None else last.utc_s
+        self._core.start(self._clock.now_s(), last_s, elapsed_s, boot_id())
+
     def _tick(self) -> None:
         self._ticked_s = self._clock.now_s()
+        step_s = self._clock.step_s()
+        if step_s:
+            self._core.clock_stepped(step_s)
         self._core.tick(self._ticked_s)
 
     async def _do_what_is_due(self, now_s: float) -> None:
@@ -312,6 +326,7 @@ class GuardShell:
             self._show(now_s)
         if self._due("care", _CARE_S, now_s):
             self._catch_up()
+            await self._event(lambda: self._log.keep_witness(self._core.account.ledger))
             await self._monitors.mend()
 
     def _due(self, what: str, every_s: float, now_s: float) -> bool:
@@ -328,6 +343,7 @@ class GuardShell:
         while self._core.lease is not None and self._clock.now_s() < end_s:
             await asyncio.sleep(_HURRIED_S)
         self._write(Log("stop", {"lease_open": self._core.lease is not None}))
+        self._log.keep_witness(self._core.account.ledger)
         self._stopping = True
 
     def _show(self, now_s: float) -> None:

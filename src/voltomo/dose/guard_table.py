@@ -36,6 +36,8 @@ class Cause(StrEnum):
     FOREIGN = "foreign opening"
     FOUND_OPEN = "found open"
     LOG_NOT_WRITABLE = "log not writable"
+    LOG_DAMAGED = "log damaged"
+    CLOCK_STEPPED = "clock stepped"
     GIVEN_UP = "given up"
 
 
@@ -48,6 +50,7 @@ class Deed(StrEnum):
     ALARM = "alarm"
     WAY_OUT = "second way out"
     COUNT = "counted on the sample"
+    NOTE = "noted in log and reason"
     UPPER_BOUND = "declared upper bound counts"
 
 
@@ -206,6 +209,18 @@ ROWS = (
         Cause.LOG_NOT_WRITABLE,
         "an entry of the exposure log could not be written and synced",
         (Deed.CLOSE, Deed.LATCH, Deed.ALARM),
+    ),
+    Row(
+        Cause.LOG_DAMAGED,
+        "at its start: a line of the exposure log does not fit its checksum, or the log ends "
+        "before what was last seen of it; it is set aside, and what can be read of it counts",
+        (Deed.LATCH, Deed.ALARM),
+    ),
+    Row(
+        Cause.CLOCK_STEPPED,
+        "the machine's clock steps, or stands before the log's last entry at the guard's start; "
+        "the guard's own time goes on steadily",
+        (Deed.NOTE,),
     ),
     Row(
         Cause.GIVEN_UP,

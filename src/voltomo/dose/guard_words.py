@@ -93,4 +93,6 @@ class HeldLease:
     def described(self) -> str:
         """For whoever finds it in the way."""
         run = f", scan {self.scan_uid}" if self.scan_uid else ""
-        return f"lease {self.lease_id} ('{self.sample}', {self.purpose or 'no purpose'}{run})"
+        who = f", of {self.request.holder}" if self.request and self.request.holder else ""
+        purpose = self.purpose or "no purpose"
+        return f"lease {self.lease_id} ('{self.sample}', {purpose}{run}{who})"
