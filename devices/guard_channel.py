@@ -20,7 +20,7 @@ _REPLY_S = 2.0
 
 
 def _ourselves() -> str:
-    """This session, for whoever finds the beam taken by it."""
+    """Who we are, for whoever finds the beam taken by us."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):
