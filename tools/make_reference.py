@@ -224,7 +224,9 @@ def tables() -> dict[str, Callable[[], str]]:
         "beamline": lambda: settings(BeamlineFile),
         "sample": lambda: settings(Sample),
         "materials": materials,
-        "guard": lambda: settings(GuardSettings, "prefix", "samples", "energy_keV", "source"),
+        "guard": lambda: settings(
+            GuardSettings, "prefix", "samples", "energy_keV", "source", "watching"
+        ),
         "live": lambda: settings(LiveSettings, "prefix"),
         "twin": lambda: settings(TwinSettings, "prefix", "energy_keV"),
         "camera": lambda: settings(CameraSettings, *camera),

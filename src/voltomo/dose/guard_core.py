@@ -14,7 +14,7 @@ from voltomo.dose.beam_account import BeamAccount, DosePerFluence
 from voltomo.dose.guard_responses import GuardResponses
 from voltomo.dose.guard_settings import GuardSettings
 from voltomo.dose.guard_table import Cause, Trip
-from voltomo.dose.guard_words import Action, HeldLease, SetGate
+from voltomo.dose.guard_words import Action, HeldLease, SetGate, WayOut
 from voltomo.dose.lease import LeaseRequest
 from voltomo.dose.lease_rules import (
     UPPER_BOUND_COUNTS,
@@ -88,8 +88,8 @@ class GuardCore(GuardResponses):
     @property
     def alarmed(self) -> bool:
         """Whether somebody must look: latched, or the beam is open and nobody asked for it."""
-        payer = self.account.payer
-        return self.latched or (payer is not None and payer.request is None)
+        payer, watching = self.account.payer, self.settings.watching
+        return self.latched or (payer is not None and payer.request is None and not watching)
 
     @property
     def warned(self) -> bool:
@@ -286,6 +286,8 @@ class GuardCore(GuardResponses):
             self._trip(Trip(Cause.STOPPED_BY_HAND, by_hand), now_s)
         else:
             self._note = "stopped by hand (StopBeam): scans that had begun get no beam"
+        if self.settings.watching:
+            self._actions.append(WayOut())
 
     def log_failed(self, error: str, now_s: float) -> None:
         """The exposure log cannot be written: no beam without it."""
@@ -311,7 +313,7 @@ class GuardCore(GuardResponses):
             self._note = "not reset: a reset needs a reason"
         elif self._log_error:
             self._note = "not reset: the exposure log still cannot be written"
-        elif self._shutter.open:
+        elif self._shutter.open and not self.settings.watching:
             self._note = "not reset: the shutter is not read closed; close it by hand first"
         else:
             self._log("reset", {"reason": reason.strip(), "latched": self.reason})
@@ -327,10 +329,13 @@ class GuardCore(GuardResponses):
         # Once only, or a disk that is always slow would keep a dead holder's lease.
         self._spared = not self._spared and late_s > 0
         for over in self.account.book(now_s, at_once=self._stopping):
+            without = "" if self.settings.watching else " without a lease"
             self._note = (
-                f"the shutter was open without a lease for {over.open_s:.2f} s; "
-                f"{over.dose_Gy:.4g} Gy were counted on '{over.sample}': find out who opened it"
+                f"the shutter was open{without} for {over.open_s:.2f} s; {over.dose_Gy:.4g} Gy "
+                f"were counted on '{over.sample}'"
             )
+            if without:
+                self._note += ": find out who opened it"
         self._hold_zero(now_s)
         lease = self.lease
         if lease is not None and lease.ending is not None and late_s > 0:
@@ -343,10 +348,23 @@ class GuardCore(GuardResponses):
                 self._trip(lost, now_s)
         self.account.top_up(now_s)
         self.account.split_if_long(now_s)
+        self._watch_limits(now_s)
         self._finish_when_closed(now_s)
         self._warnings = tuple(self._find_warnings(now_s))
 
     # ---- inside
+
+    def _watch_limits(self, now_s: float) -> None:
+        """Where somebody else has the beam: what nobody can be refused is said, and a way out."""
+        payer = self.account.payer
+        if not self.settings.watching or payer is None or self.account.beam is None:
+            return
+        sample = self.settings.sample(payer.sample)
+        spent = self.account.budget(sample, now_s).spent() if sample is not None else ""
+        found = Trip(Cause.LIMIT, f"{spent}, and this guard only watches: stop the scan")
+        if spent and found.reason not in self._latched:
+            self._latch(found)
+            self._actions.append(WayOut())
 
     def _find_warnings(self, now_s: float) -> Iterator[str]:
         if self.account.beam is not None or self.lease is not None:
@@ -357,6 +375,8 @@ class GuardCore(GuardResponses):
     def _refusal(self, request: LeaseRequest, now_s: float) -> str:
         if self._stopping:
             return "the guard is being stopped"
+        if self.settings.watching:
+            return "this guard only watches; leases come from the guard of a run ('voltomo up')"
         if self.latched:
             return f"the guard is latched: {self.reason}; reset it with a reason"
         if self.lease is not None:

@@ -8,6 +8,7 @@ import logging
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import NoReturn
 
 from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
 from voltomo.dose.exposure_log import ExposureLog, open_exposure_log
@@ -30,7 +31,8 @@ log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=256)
-def _dose_per_fluence_Gy_cm2(name: str, energy_keV: float) -> float:
+def cached_dose_per_fluence_Gy_cm2(name: str, energy_keV: float) -> float:
+    """Gray for one photon per cm2, of a material's name."""
     return dose_per_fluence_Gy_cm2(material(name), energy_keV)
 
 
@@ -38,7 +40,7 @@ def _make_shell(folder: RunFolder, pvs: PvNames) -> tuple[GuardShell, ExposureLo
     """The guard over the run folder's settings and exposure log, on these devices."""
     settings = read_guard_settings(folder.settings)
     opened = open_exposure_log(folder.exposure_log, f"the guard of {folder.root}")
-    core = GuardCore(settings, _dose_per_fluence_Gy_cm2, opened.ledger)
+    core = GuardCore(settings, cached_dose_per_fluence_Gy_cm2, opened.ledger)
     same_boot = bool(opened.boot_id) and opened.boot_id == boot_id()
     return GuardShell(core, opened.log, opened.last, pvs, same_boot=same_boot), opened
 
@@ -58,12 +60,15 @@ def main() -> None:
             f"the guard cannot start, and there is no beam without it: {error}"
         ) from error
 
+    serve(shell, addresses.run)
+
+
+def serve(shell: GuardShell, run: str) -> NoReturn:
+    """Serve the guard's PVs and guard until told to stop; ends the process."""
     from softioc import asyncio_dispatcher, builder, softioc
 
     dispatcher = asyncio_dispatcher.AsyncioDispatcher()
-    shell.records = GuardRecords(
-        shell.prefix, shell.command, shell.stop_beam, shell.reset, addresses.run
-    )
+    shell.records = GuardRecords(shell.prefix, shell.command, shell.stop_beam, shell.reset, run)
     builder.LoadDatabase()
     softioc.iocInit(dispatcher, enable_pva=False)
     running = asyncio.run_coroutine_threadsafe(shell.run(), dispatcher.loop)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from voltomo.dose.guard_settings import GuardSettings
 from voltomo.model.pv_names import PvNames
 
-__all__ = ["put_through", "take_way_out"]
+__all__ = ["put_all", "put_through", "take_way_out"]
 
 _PUT_s = 1.0
 
@@ -40,5 +41,10 @@ async def take_way_out(settings: GuardSettings, pvs: PvNames) -> dict[str, bool]
         orders[pvs.attenuator] = settings.way_out_transmission
     if settings.photon_shutter_pv is not None:
         orders[settings.photon_shutter_pv] = settings.photon_shutter_closed
+    return await put_all(orders)
+
+
+async def put_all(orders: Mapping[str, float]) -> dict[str, bool]:
+    """Put several at once; each PV, and whether it took its order within a second."""
     done = await asyncio.gather(*(put_through(name, value) for name, value in orders.items()))
     return dict(zip(orders, done, strict=True))

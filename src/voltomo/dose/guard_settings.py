@@ -58,6 +58,9 @@ class GuardSettings(BaseModel):
         The value that closes it.
     way_out_transmission : float or None
         Transmission that the attenuators are set to then; None leaves them as they are.
+    watching : bool
+        Whether the guard only looks on at somebody else's scan: every opening is expected and
+        counted, no lease is given.
     stale_s : float
         A lease that is not renewed for this long is lost; also the shutter controller's own time
         until a silent enable counter closes it.
@@ -102,6 +105,7 @@ class GuardSettings(BaseModel):
     photon_shutter_pv: str | None = None
     photon_shutter_closed: float = 0.0
     way_out_transmission: float | None = Field(default=0.0, ge=0, le=1)
+    watching: bool = False
     stale_s: float = Field(default=0.5, gt=0)
     travel_s: float = Field(default=0.015, ge=0)
     frame_s: float = Field(default=0.1, ge=0)
