@@ -65,7 +65,7 @@ class GuardCore(GuardResponses):
         self._log_error = ""
         self._spared = False
         self._stopping = False
-        self._warnings: tuple[str, ...] = ()
+        self._warnings: dict[Cause, str] = {}
 
     # ---- what the shell reads
 
@@ -99,7 +99,7 @@ class GuardCore(GuardResponses):
     @property
     def reason(self) -> str:
         """Why the guard is as it is: what latched it, the last loss or alarm, then warnings."""
-        return "; ".join(filter(None, [*self._latched, self._note, *self._warnings]))
+        return "; ".join(filter(None, [*self._latched, self._note, *self._warnings.values()]))
 
     @property
     def state(self) -> Literal["Idle", "Leased", "Latched"]:
@@ -350,7 +350,7 @@ class GuardCore(GuardResponses):
         self.account.split_if_long(now_s)
         self._watch_limits(now_s)
         self._finish_when_closed(now_s)
-        self._warnings = tuple(self._find_warnings(now_s))
+        self._warn({found.cause: found.reason for found in self._find_warnings(now_s)})
 
     # ---- inside
 
@@ -366,11 +366,17 @@ class GuardCore(GuardResponses):
             self._latch(found)
             self._actions.append(WayOut())
 
-    def _find_warnings(self, now_s: float) -> Iterator[str]:
+    def _find_warnings(self, now_s: float) -> Iterator[Trip]:
         if self.account.beam is not None or self.lease is not None:
             doubt = self.account.flux.doubt(now_s)
             if doubt:
-                yield f"{doubt}; {UPPER_BOUND_COUNTS}"
+                yield Trip(Cause.FLUX_STALE, f"{doubt}; {UPPER_BOUND_COUNTS}")
+
+    def _warn(self, found: dict[Cause, str]) -> None:
+        """Log what is new of it."""
+        for cause in found.keys() - self._warnings.keys():
+            self._log("warn", {"cause": cause, "reason": found[cause]})
+        self._warnings = found
 
     def _refusal(self, request: LeaseRequest, now_s: float) -> str:
         if self._stopping:
