@@ -1,4 +1,4 @@
-"""Does the guard take beam away for no reason, with both cores loaded and a scan at work?"""
+"""Whether the guard takes beam away for no reason: both cores loaded, a scan at work."""
 
 from __future__ import annotations
 
