@@ -11,8 +11,8 @@ from voltomo.cli.scan import perform
 from voltomo.profiles.beamline_file import running_beamline
 from voltomo.profiles.scan_file import ScanFile
 from voltomo.profiles.session import open_session
-from voltomo.profiles.yaml_file import load_yaml
 from voltomo.runtime.run_folder import RunFolder
+from voltomo.runtime.yaml_file import load_yaml
 
 _PATIENCE_S = 60.0
 

@@ -17,9 +17,9 @@ from pydantic import (
 from voltomo.model.names import SafeName
 from voltomo.model.pv_names import PvNames
 from voltomo.model.sample import Sample
-from voltomo.profiles.yaml_file import FileRefused, load_yaml
 from voltomo.runtime.addresses import Facility
 from voltomo.runtime.run_folder import RunFolder
+from voltomo.runtime.yaml_file import FileRefused, load_yaml
 
 _SHIPPED = Path(__file__).parent
 

@@ -10,7 +10,7 @@ from voltomo.model.geometry import Geometry
 from voltomo.model.names import SafeName
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.profiles.beamline_file import BeamlineFile
-from voltomo.profiles.yaml_file import FileRefused
+from voltomo.runtime.yaml_file import FileRefused
 
 
 class ScanFile(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.profiles.scan_file import ScanFile
-from voltomo.profiles.yaml_file import FileRefused, sentence
+from voltomo.runtime.yaml_file import FileRefused, sentence
 
 if TYPE_CHECKING:
     from voltomo.profiles.session import Session

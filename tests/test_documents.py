@@ -13,16 +13,18 @@ from typing import Any
 
 import pytest
 import typer
+from pydantic import BaseModel
 
 from tests.records.synthetic import SyntheticRun, contents
 from tools.make_reference import renewed
 from voltomo.cli.main import app
+from voltomo.dose.material_file import MaterialFile
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.scan_file import ScanFile
-from voltomo.profiles.yaml_file import load_yaml
 from voltomo.records.nxtomo import export_nxtomo
 from voltomo.records.scan import read_scan
 from voltomo.runtime.run_folder import RunFolder
+from voltomo.runtime.yaml_file import load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(r"^(?P<indent> *)(?P<marks>```+|~~~+) *(?P<info>[^`\n]*)$")
@@ -32,6 +34,11 @@ SHOWN = {"console", "json", "text", "yaml"}
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs/tutorials").glob("**/*.md"))]
 PAGES = sorted((ROOT / "docs").glob("**/*.md"))
 ALL = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
+SHOWN_FILES: dict[str, type[BaseModel]] = {
+    "# scan.yml": ScanFile,
+    "# beamline.yml": BeamlineFile,
+    "# materials.yml": MaterialFile,
+}
 GUIDES = sorted((ROOT / "docs/how-to").glob("*.md"))
 # Commands that come with the system, with make's environment, or with EPICS base.
 FOREIGN = {"export", "eval", "source", "caput", "caget"}
@@ -174,7 +181,7 @@ def test_files_that_guides_show_are_accepted(guide: Path, tmp_path: Path) -> Non
     for language, text in blocks(guide):
         if language == "yaml":
             kind = text.partition("\n")[0]
-            model = {"# scan.yml": ScanFile, "# beamline.yml": BeamlineFile}[kind]
+            model = SHOWN_FILES[kind]
             file = tmp_path / "shown.yml"
             file.write_text(text, encoding="utf-8")
             assert type(load_yaml(file, model)) is model

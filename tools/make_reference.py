@@ -166,8 +166,15 @@ def materials() -> str:
 
     known = (material(name) for name in material_names())
     return table(
-        ((f"`{m.name}`", m.formula, f"{m.density_g_cm3:g}") for m in known),
-        "name", "composition", "density in g/cm³",
+        (
+            (
+                f"`{m.name}`", m.formula, m.material_class, f"{m.density_g_cm3:.4g}",
+                f"{m.heat_capacity_J_per_g_K:.3g}", f"{m.conductivity_W_per_m_K:.3g}",
+            )
+            for m in known
+        ),
+        "name", "composition", "class", "density in g/cm³", "heat capacity in J/(g K)",
+        "conductivity in W/(m K)",
     )  # fmt: skip
 
 
@@ -206,6 +213,7 @@ def pv_names() -> str:
 def tables() -> dict[str, Callable[[], str]]:
     """What makes each table, by its name."""
     from voltomo.dose.guard_settings import GuardSettings
+    from voltomo.dose.material_file import MaterialEntry
     from voltomo.live.settings import LiveSettings
     from voltomo.model.sample import Sample
     from voltomo.profiles.beamline_file import BeamlineFile
@@ -224,6 +232,7 @@ def tables() -> dict[str, Callable[[], str]]:
         "beamline": lambda: settings(BeamlineFile),
         "sample": lambda: settings(Sample),
         "materials": materials,
+        "own-material": lambda: settings(MaterialEntry),
         "guard": lambda: settings(
             GuardSettings, "prefix", "samples", "energy_keV", "source", "watching"
         ),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pytest
 
 from voltomo.dose.attenuation import mu_total
 from voltomo.dose.materials import (
     Material,
+    MaterialClass,
     MaterialError,
     UnknownMaterialError,
     material,
@@ -33,12 +35,14 @@ BATTERY_WORDS = [
     "EMC",
     "DMC",
     "electrolyte",
+    "LP30",
     "PVDF",
     "PE",
     "PP",
     "Al",
     "Cu",
     "steel",
+    "laminate",
     "Fe",
     "polyimide",
     "PMMA",
@@ -51,6 +55,7 @@ def test_what_a_battery_needs_is_known(name: str) -> None:
     found = material(name)
     assert sum(fraction for _, fraction in found.mass_fractions) == pytest.approx(1.0)
     assert found.heat_capacity_J_per_g_K is not None
+    assert found.conductivity_W_per_m_K is not None
 
 
 def test_every_listed_name_finds_itself() -> None:
@@ -68,6 +73,22 @@ def test_every_listed_name_finds_itself() -> None:
 )
 def test_aliases_and_spelling(asked: str, found: str) -> None:
     assert material(asked).name == found
+
+
+def test_every_class_that_limits_are_given_for_has_members() -> None:
+    classes = {material(name).material_class for name in material_names()}
+    assert classes == set(get_args(MaterialClass))
+    assert material("LP30").material_class == "electrolyte"
+    assert material("NMC811").material_class == "active material"
+
+
+def test_a_pouch_foil_weighs_what_its_layers_weigh() -> None:
+    foil = material("laminate")
+    layers = [("PA6", 25.0), ("aluminium", 40.0), ("PP", 45.0)]
+    areal_g_cm2 = sum(material(name).density_g_cm3 * um * 1e-4 for name, um in layers)
+    assert foil.density_g_cm3 * 110e-4 == pytest.approx(areal_g_cm2)
+    depth = sum(mu_total(material(name), 20.0) * um * 1e-4 for name, um in layers)
+    assert mu_total(foil, 20.0) * 110e-4 == pytest.approx(depth)
 
 
 def test_unknown_names_get_a_suggestion() -> None:

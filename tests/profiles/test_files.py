@@ -15,8 +15,8 @@ from voltomo.profiles.beamline_file import (
     running_beamline,
 )
 from voltomo.profiles.scan_file import ScanFile
-from voltomo.profiles.yaml_file import FileRefused, load_yaml
 from voltomo.runtime.run_folder import RunFolder, write_json
+from voltomo.runtime.yaml_file import FileRefused, load_yaml
 
 SCAN = {"sample": "demo cell", "projections": 180, "exposure_s": 0.02, "period_s": 0.04}
 

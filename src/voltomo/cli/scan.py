@@ -22,8 +22,8 @@ from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.sentence import SentenceError
 from voltomo.profiles.beamline_file import BeamlineFile, running_beamline
 from voltomo.profiles.scan_file import ScanFile
-from voltomo.profiles.yaml_file import load_yaml
 from voltomo.runtime.run_folder import RunFolder, write_json
+from voltomo.runtime.yaml_file import load_yaml
 
 if TYPE_CHECKING:
     from voltomo.profiles.interrupts import Interrupts

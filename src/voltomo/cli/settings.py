@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from voltomo.profiles.beamline_file import BeamlineFile
-from voltomo.profiles.yaml_file import FileRefused, sentence
+from voltomo.runtime.yaml_file import FileRefused, sentence
 
 _PLAYED_keV = (8.0, 60.0)
 """What the virtual beamline can be set to while it plays a recording."""

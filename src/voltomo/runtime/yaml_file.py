@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from voltomo.model.sentence import SentenceError
 
@@ -70,26 +70,36 @@ def _mistake(what: str, node: yaml.Node) -> yaml.MarkedYAMLError:
     return yaml.constructor.ConstructorError(None, None, what, node.start_mark)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:null", re.compile(r"(~|null|Null|NULL|)$"), ["~", "n", "N", ""]
+_SCALARS = (
+    ("null", r"(~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("bool", r"(true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    ("int", r"[-+]?[0-9]+$", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$", list("-+.0123456789")),
 )
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool",
-    re.compile(r"(true|True|TRUE|false|False|FALSE)$"),
-    list("tTfF"),
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+$"), list("-+0123456789")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"),
-    list("-+.0123456789"),
-)
+for _name, _pattern, _first in _SCALARS:
+    cast(Any, _Loader).add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}", re.compile(_pattern), _first
+    )
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_decimal)
 
 
-def load_yaml(path: Path, model: type[Model]) -> Model:
+def mistake_at(place: Sequence[str | int], what: str) -> ValidationError:
+    """A mistake deeper in the file than the validator that found it; to be raised by it.
+
+    Parameters
+    ----------
+    place : sequence of str or int
+        Keys and positions in lists from the validator's own place on.
+    what : str
+        What is wrong, without the place.
+    """
+    error = PydanticCustomError("mistake", "{what}", {"what": what})
+    return ValidationError.from_exception_data(
+        "file", [{"type": error, "loc": tuple(place), "input": None}]
+    )
+
+
+def load_yaml(path: Path, model: type[Model], context: Any = None) -> Model:
     """Read a YAML file into a model.
 
     Parameters
@@ -98,6 +108,8 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
         The file, in UTF-8.
     model : type
         What it must hold. Types are strict: text is no number, a number no text.
+    context : Any
+        What the model's validators need to know beside the file (pydantic's validation context).
 
     Raises
     ------
@@ -119,7 +131,7 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
-        data = {} if root is None else loader.construct_document(root)
+        data: Any = {} if root is None else cast(Any, loader).construct_document(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = _at(path, lines, mark, _plain(error.problem or "this is no YAML"))
@@ -128,7 +140,9 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
         raise FileRefused(f"{path} is no YAML ({error}); nothing was started") from error
     try:
         # By way of JSON: strict about numbers and text, and lists may still become tuples.
-        return model.model_validate_json(json.dumps(data, default=str), strict=True)
+        return model.model_validate_json(
+            json.dumps(data, default=str), strict=True, context=context
+        )
     except ValidationError as error:
         found = [_explain(path, lines, root, model, detail) for detail in error.errors()]
         raise FileRefused(
@@ -145,7 +159,7 @@ def _plain(problem: str) -> str:
     return problem
 
 
-def _at(path: Path, lines: list[str], mark: Any, what: str) -> str:
+def _at(path: Path, lines: list[str], mark: yaml.Mark | None, what: str) -> str:
     if mark is None:
         return f"{path}: {what}"
     line = lines[mark.line] if mark.line < len(lines) else ""
@@ -206,7 +220,7 @@ def _fields(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
     for word in place:
         if isinstance(word, str) and word in getattr(current, "model_fields", {}):
             current = current.model_fields[word].annotation
-        for inner in cast("tuple[Any, ...]", get_args(current)):
+        for inner in get_args(current):
             if isinstance(inner, type) and issubclass(inner, BaseModel):
                 current = inner
     return list(getattr(current, "model_fields", {}))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from voltomo.profiles.yaml_file import FileRefused, load_yaml
+from voltomo.runtime.yaml_file import FileRefused, load_yaml
 
 
 class Limits(BaseModel):
