@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
+import socket
 import threading
 import uuid
 from typing import Any
@@ -14,6 +17,16 @@ from voltomo.devices.faults import fault
 from voltomo.dose.lease import LeaseLost, LeaseRefused, LeaseRequest, Settlement
 
 _REPLY_S = 2.0
+
+
+def _ourselves() -> str:
+    """Who we are, for whoever finds the beam taken by us."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        # In a container a user may have a number and no name.
+        user = str(os.getuid())
+    return f"process {os.getpid()} of {user} on {socket.gethostname()}"[:200]
 
 
 class GuardChannel(Device):
@@ -64,6 +77,8 @@ class GuardChannel(Device):
 
     def request(self, request: LeaseRequest) -> str:
         """Ask for beam; see `ExposureLease`."""
+        if not request.holder:
+            request = request.model_copy(update={"holder": _ourselves()})
         try:
             reply = self.ask("request", request=request.model_dump(mode="json"))
         except (ConnectionError, TimeoutError) as error:

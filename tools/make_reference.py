@@ -178,6 +178,23 @@ def materials() -> str:
     )  # fmt: skip
 
 
+def causes() -> str:
+    """What the guard answers to, what it does, and by when."""
+    from voltomo.dose.guard_settings import GuardSettings
+    from voltomo.dose.guard_table import ROWS
+
+    usual = GuardSettings()
+    rows: list[tuple[str, str, str, str]] = []
+    for row in ROWS:
+        named = [f"`{name}`" for name in row.within]
+        named += ["the lease's own deadline"] if row.asked else []
+        known_ms = round(1e3 * row.deadline_s(usual))
+        by = f"{' + '.join(named)} = {known_ms} ms{' and that' if row.asked else ''}"
+        by += ", before it comes about" if row.early else ""
+        rows.append((str(row.cause), row.seen, "; ".join(row.deeds), by))
+    return table(rows, "cause", "what the guard sees", "what it does", "by when")
+
+
 def pv_names() -> str:
     """Names of PVs, with what they are where the file does not name them."""
     from voltomo.model.pv_names import PvNames
@@ -210,13 +227,16 @@ def tables() -> dict[str, Callable[[], str]]:
     camera = ("rows", "columns", "pixel_um", "axis_column", "energy_keV")
     return {
         "commands": commands,
+        "causes": causes,
         "epics": lambda: settings(Facility),
         "pvs": pv_names,
         "beamline": lambda: settings(BeamlineFile),
         "sample": lambda: settings(Sample),
         "materials": materials,
         "own-material": lambda: settings(MaterialEntry),
-        "guard": lambda: settings(GuardSettings, "prefix", "samples", "energy_keV", "source"),
+        "guard": lambda: settings(
+            GuardSettings, "prefix", "samples", "energy_keV", "source", "watching"
+        ),
         "live": lambda: settings(LiveSettings, "prefix"),
         "twin": lambda: settings(TwinSettings, "prefix", "energy_keV"),
         "camera": lambda: settings(CameraSettings, *camera),

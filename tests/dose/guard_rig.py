@@ -7,7 +7,7 @@ from typing import Any, cast
 from voltomo.dose.guard_core import GuardCore
 from voltomo.dose.guard_log import GuardLog
 from voltomo.dose.guard_settings import GuardSettings
-from voltomo.dose.guard_words import Answer, Log, SetGate, ShutterState
+from voltomo.dose.guard_words import Answer, Log, SetGate, ShutterState, WayOut
 from voltomo.dose.lease import LeaseRequest
 from voltomo.dose.ledger import Ledger
 from voltomo.model.sample import Sample
@@ -62,6 +62,7 @@ class Rig:
         self.truth_Gy = 0.0
         self.stuck = self.manual = False
         self.gate = True
+        self.ways_out = 0
         self.monitor_lives = True
         self.flux = FLUX
         self.renewed_s = LONG_AGO_S
@@ -108,6 +109,9 @@ class Rig:
                 assert not self.core.enable
                 self.core.gate_set(action.lease_id, True, self.now_s)
                 self.act()
+            elif isinstance(action, WayOut):
+                self.ways_out += 1
+                self.core.way_out({"filters": True})
 
     def _move(self) -> None:
         """The blade moves at once, after the stale time of a silent guard."""

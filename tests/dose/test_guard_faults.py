@@ -109,6 +109,9 @@ def test_a_blade_that_sticks_open_latches_and_goes_on_counting(
     client.give_back(lease)
     bench.wait(lambda: client.get("Guard:State") == 2, 2)
     assert "told to close and is still open" in client.get("Guard:Reason")
+    bench.wait(lambda: client.get("Beam:Attenuator_RBV") == 0, 2)
+    assert "told to stop the beam instead: VT:Beam:Attenuator" in client.get("Guard:Reason")
+    assert bench.entries("way_out")[-1].data["taken"] == {"VT:Beam:Attenuator": True}
     time.sleep(0.5)
     client.put("Guard:Reset", "hope", wait=True)
     bench.wait(lambda: "not reset: the shutter is not read closed" in client.get("Guard:Reason"), 2)
@@ -116,6 +119,7 @@ def test_a_blade_that_sticks_open_latches_and_goes_on_counting(
     bench.wait(lambda: bench.open_part == 0, 3)
     bench.wait(lambda: "was open without a lease" in client.get("Guard:Reason"), 3)
     client.put("Guard:Reset", "blade freed", wait=True)
+    client.put("Beam:Attenuator", 1.0, wait=True)
     bench.wait(lambda: client.try_beam(), 3)
     bench.assert_logged()
 

@@ -85,6 +85,7 @@ def test_status_and_reset_of_a_guard_that_latched(bench: GuardBench, client: Rem
     said = voltomo(bench, "guard", "reset", "--reason", "hammered on it")
     assert said == "the guard gives leases again; the reason is in the exposure log"
     assert bench.entries("reset")[-1].data["reason"] == "hammered on it"
+    client.put("Beam:Attenuator", 1.0, wait=True)
     assert client.try_beam()
 
 

@@ -83,8 +83,10 @@ def test_nothing_is_given_where_not_even_the_smallest_reservation_fits() -> None
 
 def test_a_second_lease_is_refused_and_the_first_named() -> None:
     rig = Rig()
-    lease = rig.request(purpose="sweep_0", scan_uid="abc")["lease_id"]
-    error = rig.request()["error"]
+    first = rig.request(purpose="sweep_0", scan_uid="abc", holder="process 7 of ann on here")
+    lease = first["lease_id"]
+    error = rig.request(holder="process 8 of bob on there")["error"]
+    assert "process 7 of ann on here" in error
     assert lease in error
     assert "sweep_0" in error
     assert "abc" in error

@@ -19,7 +19,7 @@ records = GuardRecords("VT:", print, print, print)
 builder.LoadDatabase()
 softioc.iocInit(asyncio_dispatcher.AsyncioDispatcher(), enable_pva=False)
 for words in json.load(sys.stdin):
-    records.show({"State": "Idle", "LeaseId": "", **words}, {"Dose": 1.0}, alarmed=False)
+    records.show({"State": "Idle", "LeaseId": "", **words}, {"Dose": 1.0}, alarm=0)
     print(json.dumps([records._sample.get(), records._reason.get()]), flush=True)
 os._exit(0)
 """

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from voltomo.dose.exposure_log import open_exposure_log
 from voltomo.runtime.addresses import Addresses
 from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.run_folder import RunFolder
@@ -35,13 +36,11 @@ def folder(tmp_path: Path) -> RunFolder:
     return made
 
 
-def test_a_damaged_log_is_not_written_on(folder: RunFolder) -> None:
-    with AppendLog(folder.exposure_log) as log:
-        for number in range(3):
-            log.append("note", number)
-    whole = folder.exposure_log.read_bytes()
-    folder.exposure_log.write_bytes(whole.replace(b'"data":1', b'"data":7'))
-    assert "entry 1: " in said_by(folder)
+def test_a_log_that_another_guard_has_is_left_alone_and_that_one_named(folder: RunFolder) -> None:
+    opened = open_exposure_log(folder.exposure_log, "the guard of another run")
+    said = said_by(folder)
+    assert "is held by 'the guard of another run', process" in said
+    opened.close()
 
 
 def test_a_log_that_another_guard_writes_is_left_alone(folder: RunFolder) -> None:

@@ -18,14 +18,21 @@ from voltomo.runtime.run_folder import RUN_FOLDER_VARIABLE
 _append = AppendLog.append
 
 
-def _with_trouble(self: AppendLog, kind: str, data: Any, *, utc_s: float | None = None) -> int:
+def _with_trouble(
+    self: AppendLog,
+    kind: str,
+    data: Any,
+    *,
+    utc_s: float | None = None,
+    monotonic_s: float | None = None,
+) -> int:
     path = Path(os.environ[RUN_FOLDER_VARIABLE]) / "trouble"
     words = path.read_text().split() if path.exists() else []
     if words[:2] == [kind, "slow"]:
         time.sleep(float(words[2]))
     elif words[:2] == [kind, "bug"]:
         raise ZeroDivisionError("made for a test")
-    return _append(self, kind, data, utc_s=utc_s)
+    return _append(self, kind, data, utc_s=utc_s, monotonic_s=monotonic_s)
 
 
 AppendLog.append = _with_trouble

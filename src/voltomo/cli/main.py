@@ -17,7 +17,9 @@ app = typer.Typer(
 )
 
 beam_commands = typer.Typer(help="Stop the beam.", no_args_is_help=True)
-guard_commands = typer.Typer(help="See how the guard is; reset it.", no_args_is_help=True)
+guard_commands = typer.Typer(
+    help="See how the guard is; reset it; watch any shutter.", no_args_is_help=True
+)
 app.add_typer(beam_commands, name="beam")
 app.add_typer(guard_commands, name="guard")
 
@@ -174,6 +176,54 @@ def guard_reset(
     from voltomo.cli.guard import run_guard_reset
 
     run_guard_reset(reason, run_folder)
+
+
+@guard_commands.command("watch")
+def guard_watch(
+    shutter: Annotated[str, typer.Argument(metavar="SHUTTER_PV", help="PV of the shutter.")],
+    sample: Annotated[str, typer.Option(help="Who is in the beam.")],
+    flux: Annotated[str | None, typer.Option(help="PV of a flux monitor, counts/s.")] = None,
+    energy: Annotated[str | None, typer.Option(help="PV of the photon energy, keV.")] = None,
+    closed: Annotated[float, typer.Option(help="What the shutter reads while closed.")] = 0.0,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(help="PV=VALUE, put when a limit is reached; may be given several times."),
+    ] = None,
+    beamline: Annotated[
+        str | None,
+        typer.Option(
+            "--beamline",
+            "-b",
+            help="File with samples, limits and calibration; else what is up in the run folder.",
+        ),
+    ] = None,
+    run_folder: Folder = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Folder of the exposure log; else the beamline file's.")
+    ] = None,
+    reset: Annotated[str, typer.Option(help="Why an earlier latch is taken away.")] = "",
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve the guard's PVs under the file's prefix.")
+    ] = False,
+) -> None:
+    """Watch any shutter around somebody else's scan: count, keep the ledger, raise alarms.
+
+    EPICS finds the PVs by this terminal's own EPICS_CA_... settings. Exit code 1: it ended latched,
+    a limit was reached say.
+    """
+    from voltomo.cli.watch import run_guard_watch, watched_beamline
+
+    run_guard_watch(
+        shutter,
+        sample,
+        readings={"flux": flux, "energy": energy},
+        closed=closed,
+        stop=stop or [],
+        file=watched_beamline(beamline, run_folder),
+        ledger=ledger,
+        reset=reset,
+        serve=serve,
+    )
 
 
 @app.command()

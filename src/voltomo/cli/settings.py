@@ -12,7 +12,7 @@ from voltomo.runtime.yaml_file import FileRefused, sentence
 _PLAYED_keV = (8.0, 60.0)
 """What the virtual beamline can be set to while it plays a recording."""
 
-_DERIVED = ("prefix", "source", "samples", "energy_keV")
+_DERIVED = ("prefix", "source", "samples", "energy_keV", "watching")
 """What of the guard's settings nobody may say twice, or doses could be counted otherwise."""
 
 

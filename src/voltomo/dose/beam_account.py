@@ -87,6 +87,7 @@ class BeamAccount:
         self.opened_s = 0.0
         self.payer: HeldLease | None = None
         self.out_of_field = False
+        self.mounted: str | None = None
         self._dose_per_fluence = dose_per_fluence
         self._energies_keV = (settings.energy_keV,)
         self._write_out = write
@@ -117,7 +118,7 @@ class BeamAccount:
         """Who pays for a beam that nobody asked for."""
         if self.payer is not None:
             return self.payer.sample
-        return self.ledger.last_sample or self.settings.current_sample or _NOBODY
+        return self.mounted or self.ledger.last_sample or self.settings.current_sample or _NOBODY
 
     def dose_per_fluence_Gy_cm2(self, sample: str) -> float:
         """Of the sample's material at the present energy; the worst known where it has none."""
@@ -373,13 +374,16 @@ class BeamAccount:
 
     def _take_in_foreign(self, at_s: float, now_s: float, sample: str | None = None) -> str:
         name = sample or self.current_sample
-        foreign = HeldLease(f"foreign-{uuid4().hex[:8]}", name, "foreign", None, None)
+        kind = "watched" if self.settings.watching else "foreign"
+        foreign = HeldLease(f"{kind}-{uuid4().hex[:8]}", name, kind, None, None)
         alarm = (
             f"the shutter is open without a lease; its dose is counted on '{name}': close it by "
             "hand and find out who opened it"
         )
+        if self.settings.watching:
+            alarm = ""
         data = {"lease_id": foreign.lease_id, "sample": name, "opened_utc_s": at_s}
-        self.write("foreign", data | {"reason": alarm})
+        self.write(kind, data | {"reason": alarm})
         self.reserve(foreign, now_s)
         self.payer = foreign
         return alarm

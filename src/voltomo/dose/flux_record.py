@@ -28,8 +28,9 @@ class FluxRecord:
 
     A reading holds until the next, both to the larger of the two; longer than ``monitor_stale_s``
     it does not hold, and the declared upper bound takes its place. A reading that is not a number,
-    not positive, or exactly the one before (a live monitor has noise) is none. So a time is known
-    once a reading has overtaken it: what the last reading says of the time after it may be wrong.
+    not positive, saturated, or exactly the one before (a live monitor has noise) is none. So a time
+    is known once a reading has overtaken it: what the last reading says of the time after it may be
+    wrong. No flux is believed only where something else says so, too.
 
     Parameters
     ----------
@@ -44,10 +45,27 @@ class FluxRecord:
         self._last_counts: float | None = None
         self._doubt = "the flux monitor has not been read"
 
-    def add(self, counts: float | None, at_s: float) -> None:
-        """Take a reading in counts a second; None where the monitor is not connected."""
+    def add(self, counts: float | None, at_s: float, *, dark: bool = False) -> None:
+        """Take a reading.
+
+        Parameters
+        ----------
+        counts : float or None
+            Counts a second; None where the monitor is not connected.
+        at_s : float
+            When it was read, UTC, s.
+        dark : bool
+            Whether something else, ring current say, agrees that there is no beam.
+        """
+        full = self._settings.monitor_saturates_counts_s
         if counts is None:
             self._doubt = "the flux monitor is not connected"
+        elif dark and abs(counts) <= self._settings.monitor_dark_counts_s:
+            if not self._time_s or at_s > self._time_s[-1]:
+                self._time_s.append(at_s)
+                self._flux.append(0.0)
+        elif full is not None and counts >= full:
+            self._doubt = f"the flux monitor is saturated at {counts:g}"
         elif not math.isfinite(counts * self._settings.flux_per_monitor_count) or counts <= 0:
             self._doubt = f"the flux monitor reads {counts:g}"
         elif counts == self._last_counts:

@@ -6,33 +6,39 @@ reserved is in the log before the beam is on; what was open is in the log whoeve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 from uuid import uuid4
 
 from voltomo.dose.beam_account import BeamAccount, DosePerFluence
-from voltomo.dose.guard_senses import GuardSenses
+from voltomo.dose.guard_responses import GuardResponses
 from voltomo.dose.guard_settings import GuardSettings
-from voltomo.dose.guard_words import Action, Answer, HeldLease, Log, SetGate
-from voltomo.dose.lease import LeaseRequest, Settlement
-from voltomo.dose.lease_rules import held_up, status, unaffordable, unknown_sample, why_lost
+from voltomo.dose.guard_table import Cause, Trip
+from voltomo.dose.guard_words import Action, HeldLease, SetGate, WayOut
+from voltomo.dose.lease import LeaseRequest
+from voltomo.dose.lease_rules import (
+    UPPER_BOUND_COUNTS,
+    held_up,
+    status,
+    unaffordable,
+    unknown_sample,
+    why_lost,
+)
 from voltomo.dose.ledger import Ledger
 from voltomo.dose.shutter_watch import GATES
 
 __all__ = ["GuardCore"]
 
-_SETTLED_KEPT = 64
-# A state on its way when the counter was set to 0 is awaited before a lease is settled.
-_QUIET_s = 0.03
 # Ticks further apart than this leave renewals and states waiting in the queue.
 _LATE_TICK_s = 0.1
+_STEP_s = 0.5
 
 
 def _new_lease_id() -> str:
     return uuid4().hex[:12]
 
 
-class GuardCore(GuardSenses):
+class GuardCore(GuardResponses):
     """Decides. The shell round it brings events, does the actions in order, writes ``enable``.
 
     Parameters
@@ -55,14 +61,11 @@ class GuardCore(GuardSenses):
         new_id: Callable[[], str] = _new_lease_id,
     ) -> None:
         super().__init__(settings, BeamAccount(settings, dose_per_fluence, ledger, self._log))
-        self._actions: list[Action] = []
         self._new_id = new_id
-        self._latched: dict[str, None] = {}
         self._log_error = ""
         self._spared = False
         self._stopping = False
-        self._waiting: list[tuple[str, LeaseRequest, float]] = []
-        self._settled: dict[str, Settlement] = {}
+        self._warnings: dict[Cause, str] = {}
 
     # ---- what the shell reads
 
@@ -85,13 +88,18 @@ class GuardCore(GuardSenses):
     @property
     def alarmed(self) -> bool:
         """Whether somebody must look: latched, or the beam is open and nobody asked for it."""
-        payer = self.account.payer
-        return self.latched or (payer is not None and payer.request is None)
+        payer, watching = self.account.payer, self.settings.watching
+        return self.latched or (payer is not None and payer.request is None and not watching)
+
+    @property
+    def warned(self) -> bool:
+        """Whether beam is on that could be counted better."""
+        return bool(self._warnings)
 
     @property
     def reason(self) -> str:
-        """Why the guard is as it is: what latched it, then the last loss, alarm or note."""
-        return "; ".join([*self._latched, *([self._note] if self._note else [])])
+        """Why the guard is as it is: what latched it, the last loss or alarm, then warnings."""
+        return "; ".join(filter(None, [*self._latched, self._note, *self._warnings.values()]))
 
     @property
     def state(self) -> Literal["Idle", "Leased", "Latched"]:
@@ -117,7 +125,13 @@ class GuardCore(GuardSenses):
 
     # ---- start and end
 
-    def start(self, now_s: float, last_entry_s: float | None = None) -> None:
+    def start(
+        self,
+        now_s: float,
+        last_entry_s: float | None = None,
+        elapsed_s: float | None = None,
+        boot_id: str = "",
+    ) -> None:
         """Begin, after the log was folded: charge what a guard that died had reserved.
 
         What latched a guard keeps its successor latched, until somebody resets it with a reason.
@@ -128,21 +142,43 @@ class GuardCore(GuardSenses):
             UTC, s.
         last_entry_s : float or None
             When the log's last entry was written; a beam found open is counted from there.
+        elapsed_s : float or None
+            How long ago that was by a clock that does not step, where one can tell.
+        boot_id : str
+            Of the machine's present run.
         """
         self._ticked_s = now_s
-        self.account.counted_until(now_s if last_entry_s is None else min(last_entry_s, now_s))
+        since_s = now_s if last_entry_s is None else min(last_entry_s, now_s)
+        if elapsed_s is not None:
+            since_s = now_s - elapsed_s
+        self.account.counted_until(since_s)
         self._latched = dict(self.account.ledger.latched)
         dead = self.account.charge_dead_leases()
         self._died_leased = bool(dead)
-        self._log("start", {"settings": self.settings.model_dump(), "charged": dead, "utc": now_s})
+        settings = self.settings.model_dump()
+        self._log(
+            "start", {"settings": settings, "charged": dead, "utc": now_s, "boot_id": boot_id}
+        )
         if dead:
             self._note = "the guard died while a lease was open; its reservation is charged in full"
+        # Without a clock that runs on, only a step to before the last entry can be told.
+        step_s = 0.0 if last_entry_s is None else since_s - last_entry_s
+        if elapsed_s is None and last_entry_s is not None:
+            step_s = min(now_s - last_entry_s, 0.0)
+        if abs(step_s) > _STEP_s:
+            self.clock_stepped(step_s)
+
+    def clock_stepped(self, step_s: float) -> None:
+        """The machine's clock stepped, forward or back; the guard's own time did not."""
+        self._log("clock", {"step_s": step_s, "cause": Cause.CLOCK_STEPPED})
+        way = "back" if step_s < 0 else "forward"
+        said = f"the machine's clock stepped {way} by {abs(step_s):.1f} s; the guard's own did not"
+        self._note = "; ".join(filter(None, [self._note, said]))
 
     def shut_down(self, now_s: float) -> None:
         """End in good order: whoever has the beam loses it, and nobody gets it any more."""
         self._stopping = True
-        if self.lease is not None and self.lease.ending is None:
-            self._lose("the guard was stopped", now_s)
+        self._trip(Trip(Cause.GUARD_STOPPED, "the guard was stopped"), now_s)
 
     # ---- commands
 
@@ -177,21 +213,22 @@ class GuardCore(GuardSenses):
         lease = self.lease
         if lease is None or lease.lease_id != lease_id or lease.armed or lease.ending is not None:
             return
-        lost = "" if ok else "the shutter's controller did not take its gate mode"
-        lost = lost or why_lost(self.account, lease, now_s)
-        if lost:
-            self._lose(lost, now_s)
+        lost = why_lost(self.account, lease, now_s)
+        if not ok:
+            refused = "the shutter's controller did not take its gate mode"
+            lost = Trip(Cause.GATE_NOT_SET, refused)
+        if lost is not None:
+            self._trip(lost, now_s)
             return
         lease.armed, lease.armed_s, lease.renewed_s = True, now_s, now_s
-        self._note = self.account.flux.doubt(now_s)
-        if self._note:
-            self._note += "; the declared upper bound of the flux counts"
+        doubt = self.account.flux.doubt(now_s)
+        self._note = ""
         self._answer(
             lease.asked_by,
             lease_id=lease_id,
             reserved_Gy=self.account.ledger.open_leases[lease_id].reserved_Gy,
             stale_s=self.settings.stale_s,
-            note=self._note,
+            note=f"{doubt}; {UPPER_BOUND_COUNTS}" if doubt else "",
         )
 
     def renew(self, command_id: str, lease_id: str, now_s: float) -> None:
@@ -237,27 +274,32 @@ class GuardCore(GuardSenses):
         self._waiting = [asked for asked in self._waiting if asked[0] != command_id]
         lease = self.lease
         if lease is not None and lease.asked_by == command_id and not lease.armed:
-            self._lose("nobody waits for it any more", now_s)
+            self._trip(Trip(Cause.GIVEN_UP, "nobody waits for it any more"), now_s)
 
     def stop_beam(self, now_s: float) -> None:
         """Somebody wants the beam off, now, and of scans that have begun, for good."""
         entry = {"lease_id": self.lease.lease_id if self.lease else None}
         self.account.ledger.add("stop_beam", entry)
         self._log("stop_beam", entry)
-        if self.lease is not None and self.lease.ending is None:
-            self._lose("the beam was stopped by hand (StopBeam)", now_s)
-        elif self.lease is None:
+        if self.lease is not None:
+            by_hand = "the beam was stopped by hand (StopBeam)"
+            self._trip(Trip(Cause.STOPPED_BY_HAND, by_hand), now_s)
+        else:
             self._note = "stopped by hand (StopBeam): scans that had begun get no beam"
+        if self.settings.watching:
+            self._actions.append(WayOut())
 
     def log_failed(self, error: str, now_s: float) -> None:
         """The exposure log cannot be written: no beam without it."""
-        if not self._log_error:
-            self._latch(
-                f"the exposure log cannot be written ({error}): make room, then reset the guard"
-            )
-        self._log_error = error
-        if self.lease is not None and self.lease.ending is None:
-            self._end("the exposure log cannot be written", now_s)
+        first, self._log_error = not self._log_error, error
+        found = Trip(
+            Cause.LOG_NOT_WRITABLE,
+            f"the exposure log cannot be written ({error}): make room, then reset the guard",
+        )
+        if first:
+            self._trip(found, now_s)
+        else:
+            self._lose(found, now_s)
 
     def log_written(self) -> None:
         """Everything is in the exposure log, what it refused before included."""
@@ -271,7 +313,7 @@ class GuardCore(GuardSenses):
             self._note = "not reset: a reset needs a reason"
         elif self._log_error:
             self._note = "not reset: the exposure log still cannot be written"
-        elif self._shutter.open:
+        elif self._shutter.open and not self.settings.watching:
             self._note = "not reset: the shutter is not read closed; close it by hand first"
         else:
             self._log("reset", {"reason": reason.strip(), "latched": self.reason})
@@ -287,10 +329,14 @@ class GuardCore(GuardSenses):
         # Once only, or a disk that is always slow would keep a dead holder's lease.
         self._spared = not self._spared and late_s > 0
         for over in self.account.book(now_s, at_once=self._stopping):
+            without = "" if self.settings.watching else " without a lease"
             self._note = (
-                f"the shutter was open without a lease for {over.open_s:.2f} s; "
-                f"{over.dose_Gy:.4g} Gy were counted on '{over.sample}': find out who opened it"
+                f"the shutter was open{without} for {over.open_s:.2f} s; {over.dose_Gy:.4g} Gy "
+                f"were counted on '{over.sample}'"
             )
+            if without:
+                self._note += ": find out who opened it"
+        self._hold_zero(now_s)
         lease = self.lease
         if lease is not None and lease.ending is not None and late_s > 0:
             # That it closed may wait in the queue: a deaf guard must not say that it is open.
@@ -298,17 +344,45 @@ class GuardCore(GuardSenses):
         if lease is not None and lease.ending is None:
             lost = held_up(lease, before_s, now_s, self.settings.stale_s)
             lost = lost or why_lost(self.account, lease, now_s, spared=self._spared)
-            if lost:
-                self._lose(lost, now_s)
+            if lost is not None:
+                self._trip(lost, now_s)
         self.account.top_up(now_s)
         self.account.split_if_long(now_s)
+        self._watch_limits(now_s)
         self._finish_when_closed(now_s)
+        self._warn({found.cause: found.reason for found in self._find_warnings(now_s)})
 
     # ---- inside
+
+    def _watch_limits(self, now_s: float) -> None:
+        """Where somebody else has the beam: what nobody can be refused is said, and a way out."""
+        payer = self.account.payer
+        if not self.settings.watching or payer is None or self.account.beam is None:
+            return
+        sample = self.settings.sample(payer.sample)
+        spent = self.account.budget(sample, now_s).spent() if sample is not None else ""
+        found = Trip(Cause.LIMIT, f"{spent}, and this guard only watches: stop the scan")
+        if spent and found.reason not in self._latched:
+            self._latch(found)
+            self._actions.append(WayOut())
+
+    def _find_warnings(self, now_s: float) -> Iterator[Trip]:
+        if self.account.beam is not None or self.lease is not None:
+            doubt = self.account.flux.doubt(now_s)
+            if doubt:
+                yield Trip(Cause.FLUX_STALE, f"{doubt}; {UPPER_BOUND_COUNTS}")
+
+    def _warn(self, found: dict[Cause, str]) -> None:
+        """Log what is new of it."""
+        for cause in found.keys() - self._warnings.keys():
+            self._log("warn", {"cause": cause, "reason": found[cause]})
+        self._warnings = found
 
     def _refusal(self, request: LeaseRequest, now_s: float) -> str:
         if self._stopping:
             return "the guard is being stopped"
+        if self.settings.watching:
+            return "this guard only watches; leases come from the guard of a run ('voltomo up')"
         if self.latched:
             return f"the guard is latched: {self.reason}; reset it with a reason"
         if self.lease is not None:
@@ -320,71 +394,9 @@ class GuardCore(GuardSenses):
             )
         if self._shutter.unfit:
             return self._shutter.unfit
+        wrong = self._wrong_sample(request.sample)
+        if wrong:
+            return wrong
         if request.trigger_deadline_s is not None and self._count is None:
             return "the trigger source is not connected; see that its controller runs"
         return unaffordable(self.account, request, now_s)
-
-    def _lose_live(self, reason: str, now_s: float) -> None:
-        if self.lease is not None and self.lease.ending is None:
-            self._lose(reason, now_s)
-
-    def _lose(self, reason: str, now_s: float) -> None:
-        if self.lease is None:
-            return
-        self._log("lost", {"lease_id": self.lease.lease_id, "reason": reason})
-        self._note = f"{self.lease.described()} was lost: {reason}"
-        self._end(reason, now_s)
-
-    def _end(self, reason: str, now_s: float) -> None:
-        lease = self.lease
-        if lease is None:
-            return
-        lease.ending, lease.ended_s = reason, now_s
-        if not lease.armed:
-            self._answer(lease.asked_by, error=f"beam refused: {reason}")
-        self._finish_when_closed(now_s)
-
-    def _finish_when_closed(self, now_s: float) -> None:
-        lease, account = self.lease, self.account
-        if lease is None or lease.ending is None:
-            return
-        since_s = now_s - lease.ended_s
-        if account.beam is not None and account.payer is lease:
-            if since_s <= self.settings.travel_s + self.settings.follow_s:
-                return
-            self._note = account.leave_open(now_s)
-            if self._shutter.state is not None:
-                self._latch(
-                    "the shutter was told to close and is still open: close it by hand; its dose "
-                    "goes on being counted"
-                )
-        elif since_s < _QUIET_s and lease.armed:
-            return
-        if account.owes(lease):
-            return
-        if account.payer is lease:
-            account.payer = None
-        self._settle(lease, now_s)
-
-    def _settle(self, lease: HeldLease, now_s: float) -> None:
-        settlement = self.account.settle(lease, lease.ending or "done")
-        self._settled[lease.lease_id] = settlement
-        while len(self._settled) > _SETTLED_KEPT:
-            del self._settled[next(iter(self._settled))]
-        self.lease = None
-        for command_id in lease.settling:
-            self._answer(command_id, settlement=settlement.model_dump())
-        waiting, self._waiting = self._waiting, []
-        for command_id, request, asked_s in waiting:
-            self.request(command_id, request, now_s, asked_s)
-
-    def _latch(self, reason: str) -> None:
-        self._latched[reason] = None
-        self._log("latch", {"reason": reason})
-
-    def _log(self, kind: str, data: Any) -> None:
-        self._actions.append(Log(kind, data))
-
-    def _answer(self, command_id: str, *, error: str = "", **data: Any) -> None:
-        answer = {"id": command_id, "ok": not error} | data
-        self._actions.append(Answer(answer | {"error": error} if error else answer))

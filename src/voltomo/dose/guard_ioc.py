@@ -8,17 +8,20 @@ import logging
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import NoReturn
 
 from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
+from voltomo.dose.exposure_log import ExposureLog, open_exposure_log
+from voltomo.dose.guard_clock import boot_id
 from voltomo.dose.guard_core import GuardCore
 from voltomo.dose.guard_records import GuardRecords
 from voltomo.dose.guard_settings import read_guard_settings
 from voltomo.dose.guard_shell import GuardShell
-from voltomo.dose.ledger import Ledger
 from voltomo.dose.materials import material
 from voltomo.model.pv_names import PvNames
-from voltomo.runtime.append_log import AppendLog, LogDamaged, LogInUse, LogReader
+from voltomo.runtime.append_log import LogDamaged, LogInUse
 from voltomo.runtime.heartbeat import Heartbeat
+from voltomo.runtime.locks import Held
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent, stop_on_signals
 
@@ -28,20 +31,18 @@ log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=256)
-def _dose_per_fluence_Gy_cm2(name: str, energy_keV: float) -> float:
+def cached_dose_per_fluence_Gy_cm2(name: str, energy_keV: float) -> float:
+    """Gray for one photon per cm2, of a material's name."""
     return dose_per_fluence_Gy_cm2(material(name), energy_keV)
 
 
-def _make_shell(folder: RunFolder, pvs: PvNames) -> GuardShell:
+def _make_shell(folder: RunFolder, pvs: PvNames) -> tuple[GuardShell, ExposureLog]:
     """The guard over the run folder's settings and exposure log, on these devices."""
     settings = read_guard_settings(folder.settings)
-    exposure_log = AppendLog(folder.exposure_log)
-    ledger, last_entry_s = Ledger(), None
-    for entry in LogReader(folder.exposure_log).entries():
-        ledger.add(entry.kind, entry.data)
-        last_entry_s = entry.utc_s
-    core = GuardCore(settings, _dose_per_fluence_Gy_cm2, ledger)
-    return GuardShell(core, exposure_log, last_entry_s, pvs)
+    opened = open_exposure_log(folder.exposure_log, f"the guard of {folder.root}")
+    core = GuardCore(settings, cached_dose_per_fluence_Gy_cm2, opened.ledger)
+    same_boot = bool(opened.boot_id) and opened.boot_id == boot_id()
+    return GuardShell(core, opened.log, opened.last, pvs, same_boot=same_boot), opened
 
 
 def main() -> None:
@@ -53,18 +54,21 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         addresses = folder.addresses()
-        shell = _make_shell(folder, addresses.names)
-    except (OSError, ValueError, LogDamaged, LogInUse) as error:
+        shell, _opened = _make_shell(folder, addresses.names)
+    except (OSError, ValueError, Held, LogDamaged, LogInUse) as error:
         raise SystemExit(
             f"the guard cannot start, and there is no beam without it: {error}"
         ) from error
 
+    serve(shell, addresses.run)
+
+
+def serve(shell: GuardShell, run: str) -> NoReturn:
+    """Serve the guard's PVs and guard until told to stop; ends the process."""
     from softioc import asyncio_dispatcher, builder, softioc
 
     dispatcher = asyncio_dispatcher.AsyncioDispatcher()
-    shell.records = GuardRecords(
-        shell.prefix, shell.command, shell.stop_beam, shell.reset, addresses.run
-    )
+    shell.records = GuardRecords(shell.prefix, shell.command, shell.stop_beam, shell.reset, run)
     builder.LoadDatabase()
     softioc.iocInit(dispatcher, enable_pva=False)
     running = asyncio.run_coroutine_threadsafe(shell.run(), dispatcher.loop)

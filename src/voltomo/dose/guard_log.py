@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from voltomo.dose.guard_words import Log
+from voltomo.dose.ledger import Ledger
+from voltomo.dose.log_witness import keep_witness
 from voltomo.runtime.append_log import AppendLog
 
 __all__ = ["GuardLog"]
@@ -22,6 +24,7 @@ class GuardLog:
     def __init__(self, log: AppendLog) -> None:
         self._log = log
         self._waiting: deque[tuple[Log, float]] = deque()
+        self._witnessed = 0
 
     @property
     def behind(self) -> bool:
@@ -43,3 +46,9 @@ class GuardLog:
                 return str(error)
             self._waiting.popleft()
         return ""
+
+    def keep_witness(self, ledger: Ledger) -> None:
+        """Keep beside the log how far it goes; the ledger must be the fold of all that is known."""
+        if not self.behind and self._log.position.number != self._witnessed:
+            self._witnessed = self._log.position.number
+            keep_witness(self._log, ledger)

@@ -7,10 +7,13 @@ import math
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-__all__ = ["Monitors", "number", "whole"]
+__all__ = ["Monitors", "number", "text", "whole"]
 
 Take = Callable[[float | None, float], Coroutine[Any, Any, None]]
 """Takes a number, or None where there is none, and its stamp (UTC by the sender's clock, s)."""
+
+TakeText = Callable[[str | None], Coroutine[Any, Any, None]]
+"""Takes a text, or None where there is none."""
 
 _INVALID = 3
 
@@ -27,6 +30,13 @@ def number(value: Any) -> float | None:
         return None
 
 
+def text(value: Any) -> str | None:
+    """A reading as a text; None where it is disconnected, marked invalid or empty."""
+    if not getattr(value, "ok", False) or getattr(value, "severity", 0) >= _INVALID:
+        return None
+    return str(value).strip() or None
+
+
 def whole(value: float | None) -> int | None:
     """A reading as a whole number; None where it is none."""
     return None if value is None or not math.isfinite(value) else int(value)
@@ -41,17 +51,25 @@ class Monitors:
         What takes the readings of each PV, by its full name.
     now_s : callable
         UTC now, the stamp of a disconnection.
+    texts : mapping
+        What takes the readings of PVs that are texts or named states.
     """
 
-    def __init__(self, table: Mapping[str, Take], now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        table: Mapping[str, Take],
+        now_s: Callable[[], float],
+        texts: Mapping[str, TakeText] | None = None,
+    ) -> None:
         self._table = table
         self._now_s = now_s
+        self._texts = dict(texts or {})
         self._subscriptions: dict[str, Any] = {}
         self._useless: set[str] = set()
 
     def open(self) -> None:
         """Subscribe to all; from within the running loop."""
-        for name in self._table:
+        for name in (*self._table, *self._texts):
             self._subscribe(name)
 
     async def mend(self) -> None:
@@ -59,19 +77,33 @@ class Monitors:
         for name, subscription in self._subscriptions.items():
             if subscription.state == subscription.CLOSED:
                 log.warning("the monitor of %s had ended; it is opened again", name)
-                await self._table[name](None, self._now_s())
+                if name in self._texts:
+                    await self._texts[name](None)
+                else:
+                    await self._table[name](None, self._now_s())
                 self._subscribe(name)
 
     def _subscribe(self, name: str) -> None:
         import aioca
 
+        as_text = name in self._texts
         self._subscriptions[name] = aioca.camonitor(
             name,
-            self._arrived(name),
+            self._text_arrived(name) if as_text else self._arrived(name),
+            # Named states by their names, and what is text anyway.
+            datatype=aioca.DBR_STRING if as_text else None,
             format=aioca.FORMAT_TIME,
             notify_disconnect=True,
             all_updates=True,
         )
+
+    def _text_arrived(self, name: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
+        take = self._texts[name]
+
+        async def arrived(value: Any) -> None:
+            await take(text(value))
+
+        return arrived
 
     def _arrived(self, name: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
         take = self._table[name]

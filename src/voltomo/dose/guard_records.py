@@ -85,6 +85,7 @@ class GuardRecords:
             "Reset", length=_REASON, always_update=True, on_update=reset, blocking=True
         )
         self._quiet = {"severity": alarm.NO_ALARM, "alarm": alarm.NO_ALARM}
+        self._low = {"severity": alarm.MINOR_ALARM, "alarm": alarm.STATE_ALARM}
         self._loud = {"severity": alarm.MAJOR_ALARM, "alarm": alarm.STATE_ALARM}
         self._replies: deque[dict[str, Any]] = deque(maxlen=_REPLIES)
         self._beats = 0
@@ -105,18 +106,19 @@ class GuardRecords:
         self._beats = self._beats % 1_000_000_000 + 1
         self._heartbeat.set(self._beats)
 
-    def show(self, words: dict[str, str], numbers: dict[str, float], *, alarmed: bool) -> None:
+    def show(self, words: dict[str, str], numbers: dict[str, float], *, alarm: int) -> None:
         """Write what has changed: State, Reason, LeaseId, Sample, and the numbers.
 
-        State and Reason carry a major alarm while somebody must look.
+        State and Reason carry the alarm: 2 while somebody must look, 1 while something could be
+        better.
         """
         for name, value in numbers.items():
             if self._changed(name, value):
                 self._numbers[name].set(value)
-        severity = self._loud if alarmed else self._quiet
-        if self._changed("State", (words["State"], alarmed)):
+        severity = (self._quiet, self._low, self._loud)[alarm]
+        if self._changed("State", (words["State"], alarm)):
             self._state.set(_STATES.index(words["State"]), **severity)
-        if self._changed("Reason", (words["Reason"], alarmed)):
+        if self._changed("Reason", (words["Reason"], alarm)):
             self._reason.set(clipped(words["Reason"], _REASON), **severity)
         if self._changed("LeaseId", words["LeaseId"]):
             self._lease_id.set(clipped(words["LeaseId"], _WORD))

@@ -40,6 +40,27 @@ class GuardSettings(BaseModel):
         Relative uncertainty of the calibration; the bound of every dose contains it in full.
     monitor_stale_s : float
         A monitor that is silent, dead or unchanged for this long is not believed.
+    monitor_saturates_counts_s : float or None
+        From here on the monitor is saturated and not believed.
+    monitor_dark_counts_s : float
+        What a monitor reads at most, up or down, where there is no beam.
+    second_monitor_pv : str or None
+        Counts a second of another monitor; where both it and the first read nothing, the flux is
+        believed to be zero.
+    ring_off_mA : float
+        With a ring current of at most this, a monitor that reads nothing is believed.
+    mounted_sample_pv : str or None
+        Reads the name of the sample that is mounted, of a sample changer say; no other sample gets
+        beam, and a beam that nobody asked for is counted on it.
+    photon_shutter_pv : str or None
+        Of a shutter upstream, closed where the shutter does not follow. Attenuators go in, too.
+    photon_shutter_closed : float
+        The value that closes it.
+    way_out_transmission : float or None
+        Transmission that the attenuators are set to then; None leaves them as they are.
+    watching : bool
+        Whether the guard only looks on at somebody else's scan: every opening is expected and
+        counted, no lease is given.
     stale_s : float
         A lease that is not renewed for this long is lost; also the shutter controller's own time
         until a silent enable counter closes it.
@@ -76,6 +97,15 @@ class GuardSettings(BaseModel):
     flux_per_monitor_count: float = Field(default=1e5, gt=0)
     flux_uncertainty: float = Field(default=0.02, ge=0, lt=1)
     monitor_stale_s: float = Field(default=0.5, gt=0)
+    monitor_saturates_counts_s: float | None = Field(default=None, gt=0)
+    monitor_dark_counts_s: float = Field(default=0.0, ge=0)
+    second_monitor_pv: str | None = None
+    ring_off_mA: float = Field(default=0.1, ge=0)
+    mounted_sample_pv: str | None = None
+    photon_shutter_pv: str | None = None
+    photon_shutter_closed: float = 0.0
+    way_out_transmission: float | None = Field(default=0.0, ge=0, le=1)
+    watching: bool = False
     stale_s: float = Field(default=0.5, gt=0)
     travel_s: float = Field(default=0.015, ge=0)
     frame_s: float = Field(default=0.1, ge=0)

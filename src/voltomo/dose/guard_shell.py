@@ -13,48 +13,30 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from voltomo.dose.guard_clock import SteadyUtc, boot_id
 from voltomo.dose.guard_commands import obey, parse
 from voltomo.dose.guard_core import GuardCore
 from voltomo.dose.guard_log import GuardLog
-from voltomo.dose.guard_monitors import Monitors, Take, whole
+from voltomo.dose.guard_monitors import Monitors, Take, TakeText, whole
+from voltomo.dose.guard_puts import put_through, take_way_out
 from voltomo.dose.guard_records import GuardRecords
-from voltomo.dose.guard_words import Answer, Log, SetGate, ShutterState
+from voltomo.dose.guard_words import Answer, Log, SetGate, ShutterState, WayOut
 from voltomo.model.pv_names import PvNames
-from voltomo.runtime.append_log import AppendLog
+from voltomo.runtime.append_log import AppendLog, Entry
 
 _TICK_S = 0.02
 _HURRIED_S = 0.005
 _BEAT_S = 0.05
 _SHOW_S = 0.2
 _CARE_S = 1.0
-_GATE_S = 1.0
 _ANSWER_S = 1.8
 _FAREWELL_S = 0.2
 # Of the loop, until the client library has sent what was put.
 _TURNS_OF_A_PUT = 4
 # A core that has not ticked for so long may not know yet that its lease is lost.
 _FRESH_S = 0.1
-# Stamps from before say that a record has never been processed.
-_YEAR_2000_S = 946684800.0
 
 log = logging.getLogger(__name__)
-
-
-class SteadyUtc:
-    """UTC that never steps: the wall clock at the start, plus monotonic time."""
-
-    def __init__(self) -> None:
-        self._offset_s = time.time() - time.monotonic()
-
-    def now_s(self) -> float:
-        """Seconds since 1970-01-01."""
-        return time.monotonic() + self._offset_s
-
-    def of_stamp(self, stamp_s: float) -> float:
-        """Time of a stamp by the wall clock, wherever that clock stands now."""
-        if stamp_s < _YEAR_2000_S:
-            return self.now_s()
-        return stamp_s - time.time() + self.now_s()
 
 
 class GuardFailed(Exception):
@@ -70,8 +52,10 @@ class GuardShell:
         Decides.
     exposure_log : AppendLog
         Where every action of kind `Log` goes, synced, before anything later happens.
-    last_entry_s : float or None
-        When the log's last entry was written.
+    last : Entry or None
+        The log's last entry.
+    same_boot : bool
+        Whether that is of the machine's present run.
     pvs : PvNames, optional
         Names of what it reads and writes; the virtual beamline's under its prefix if not given.
     """
@@ -80,12 +64,14 @@ class GuardShell:
         self,
         core: GuardCore,
         exposure_log: AppendLog,
-        last_entry_s: float | None = None,
+        last: Entry | None = None,
         pvs: PvNames | None = None,
+        *,
+        same_boot: bool = False,
     ) -> None:
         self._core = core
         self._log = GuardLog(exposure_log)
-        self._last_entry_s = last_entry_s
+        self._last, self._same_boot = last, same_boot
         self._clock = SteadyUtc()
         self.prefix = core.settings.prefix
         self._pvs = pvs or PvNames(prefix=self.prefix)
@@ -97,7 +83,7 @@ class GuardShell:
         self._position: float | None = None
         self._still = False
         self.records: GuardRecords | None = None
-        self._monitors = Monitors(self._table(), time.time)
+        self._monitors = Monitors(self._table(), time.time, self._texts())
         self._stopping = False
         self._failure: BaseException | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -154,7 +140,22 @@ class GuardShell:
             settings.sample_out_pv or f"{pvs.sample_x}.RBV": self._place,
             settings.sample_out_done_pv or f"{pvs.sample_x}.DMOV": self._place_done,
         }
+        if pvs.ring_current is not None:
+            table[pvs.ring_current] = lambda value, _: core.ring_current(value)
+        if pvs.attenuator_readback is not None:
+            table[pvs.attenuator_readback] = lambda value, _: core.attenuator(value)
+        if settings.second_monitor_pv is not None:
+            table[settings.second_monitor_pv] = lambda value, _: core.second_monitor(value)
         return {name: self._taking(take) for name, take in table.items()}
+
+    def _texts(self) -> dict[str, TakeText]:
+        """What is read as text."""
+        core, pv = self._core, self._core.settings.mounted_sample_pv
+
+        async def mounted(name: str | None) -> None:
+            await self._event(lambda: core.mounted(name, self._clock.now_s()))
+
+        return {} if pv is None else {pv: mounted}
 
     def _taking(self, take: Callable[[float | None, float], None]) -> Take:
         async def taken(value: float | None, stamp_s: float) -> None:
@@ -211,8 +212,10 @@ class GuardShell:
                 future = self._answers.get(action.data["id"])
                 if future is not None and not future.done():
                     future.set_result(action.data)
-            else:
+            elif isinstance(action, SetGate):
                 self._spawn(self._set_gate(action))
+            else:
+                self._spawn(self._take_way_out(action))
         if self._core.enable != self._enabled:
             self._write_enable()
 
@@ -243,18 +246,16 @@ class GuardShell:
             self._failure = self._failure or error
 
     async def _set_gate(self, action: SetGate) -> None:
-        import aioca
-
-        result = await aioca.caput(
-            f"{self._pvs.shutter}GateMode",
-            action.gate,
-            datatype=aioca.DBR_STRING,
-            wait=True,
-            timeout=_GATE_S,
-            throw=False,
+        ok, now_s = (
+            await put_through(f"{self._pvs.shutter}GateMode", action.gate),
+            self._clock.now_s,
         )
-        ok, now_s = bool(result.ok), self._clock.now_s
         await self._event(lambda: self._core.gate_set(action.lease_id, ok, now_s()))
+
+    async def _take_way_out(self, _action: WayOut) -> None:
+        """Filters and photon shutter at once; each may fail without the other."""
+        taken = await take_way_out(self._core.settings, self._pvs)
+        await self._event(lambda: self._core.way_out(taken))
 
     def _write_enable(self) -> None:
         """The heartbeat of an open shutter, or 0 at once."""
@@ -280,7 +281,7 @@ class GuardShell:
         GuardFailed
             Something happened that nobody foresaw.
         """
-        await self._event(lambda: self._core.start(self._clock.now_s(), self._last_entry_s))
+        await self._event(self._start)
         self._monitors.open()
         try:
             while not self._stopping:
@@ -301,8 +302,18 @@ class GuardShell:
         """Whether the core has ticked lately; a slow disk may have kept the loop waiting."""
         return self._clock.now_s() - self._ticked_s <= _FRESH_S
 
+    def _start(self) -> None:
+        last, elapsed_s = self._last, None
+        if last is not None and last.monotonic_s is not None and self._same_boot:
+            elapsed_s = max(time.monotonic() - last.monotonic_s, 0.0)
+        last_s = None if last is None else last.utc_s
+        self._core.start(self._clock.now_s(), last_s, elapsed_s, boot_id())
+
     def _tick(self) -> None:
         self._ticked_s = self._clock.now_s()
+        step_s = self._clock.step_s()
+        if step_s:
+            self._core.clock_stepped(step_s)
         self._core.tick(self._ticked_s)
 
     async def _do_what_is_due(self, now_s: float) -> None:
@@ -315,6 +326,7 @@ class GuardShell:
             self._show(now_s)
         if self._due("care", _CARE_S, now_s):
             self._catch_up()
+            await self._event(lambda: self._log.keep_witness(self._core.account.ledger))
             await self._monitors.mend()
 
     def _due(self, what: str, every_s: float, now_s: float) -> bool:
@@ -331,6 +343,7 @@ class GuardShell:
         while self._core.lease is not None and self._clock.now_s() < end_s:
             await asyncio.sleep(_HURRIED_S)
         self._write(Log("stop", {"lease_open": self._core.lease is not None}))
+        self._log.keep_witness(self._core.account.ledger)
         self._stopping = True
 
     def _show(self, now_s: float) -> None:
@@ -354,4 +367,4 @@ class GuardShell:
             "BudgetSeconds": status["seconds_left"],
             "Stops": core.stops,
         }
-        self.records.show(words, numbers, alarmed=core.alarmed)
+        self.records.show(words, numbers, alarm=2 if core.alarmed else int(core.warned))

@@ -9,7 +9,7 @@ from typing import Any
 from voltomo.dose.lease import LeaseRequest, Settlement
 from voltomo.dose.ledger import OpenLease
 
-__all__ = ["Action", "Answer", "HeldLease", "Log", "SetGate", "ShutterState"]
+__all__ = ["Action", "Answer", "HeldLease", "Log", "SetGate", "ShutterState", "WayOut"]
 
 
 class ShutterState(IntEnum):
@@ -45,7 +45,15 @@ class SetGate:
     lease_id: str
 
 
-Action = Log | Answer | SetGate
+@dataclass(frozen=True)
+class WayOut:
+    """Stop the beam by other means than the shutter, then call ``way_out``.
+
+    By attenuators and photon shutter; never by moving the sample, which would only spread the dose.
+    """
+
+
+Action = Log | Answer | SetGate | WayOut
 
 
 @dataclass
@@ -85,4 +93,6 @@ class HeldLease:
     def described(self) -> str:
         """For whoever finds it in the way."""
         run = f", scan {self.scan_uid}" if self.scan_uid else ""
-        return f"lease {self.lease_id} ('{self.sample}', {self.purpose or 'no purpose'}{run})"
+        who = f", of {self.request.holder}" if self.request and self.request.holder else ""
+        purpose = self.purpose or "no purpose"
+        return f"lease {self.lease_id} ('{self.sample}', {purpose}{run}{who})"

@@ -40,6 +40,8 @@ class LeaseRequest(BaseModel):
     trigger_deadline_s : float or None
         The latched trigger count must rise at least this often once triggers flow; None where
         nothing is triggered.
+    holder : str
+        Who asks; shown to whoever finds the beam taken.
     stops_seen : int or None
         How often the beam had been stopped by hand (``Guard:Stops``) when the scan began. A scan
         that began before the last stop gets no beam any more; None for what is no scan.
@@ -55,6 +57,7 @@ class LeaseRequest(BaseModel):
     gate: Literal["trigger_window", "lease"] = "trigger_window"
     beside_sample: bool = False
     trigger_deadline_s: float | None = Field(default=None, gt=0, le=86400)
+    holder: str = Field(default="", max_length=200)
     stops_seen: int | None = Field(default=None, ge=0)
 
 

@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from voltomo.dose.beam_account import BeamAccount
+from voltomo.dose.guard_table import Cause, Trip
 from voltomo.dose.guard_words import HeldLease
 from voltomo.dose.lease import LeaseRequest
 
-__all__ = ["held_up", "status", "unaffordable", "unknown_sample", "why_lost"]
+__all__ = [
+    "UPPER_BOUND_COUNTS",
+    "held_up",
+    "status",
+    "unaffordable",
+    "unknown_sample",
+    "why_lost",
+]
+
+UPPER_BOUND_COUNTS = "the declared upper bound of the flux counts"
+"""What follows from a monitor that cannot be believed."""
 
 _ARM_WITHIN_s = 1.5
 """Whoever asked has given up by then."""
+
+_NOT_ARMED = "the shutter's controller did not take its gate mode in time"
 
 _HELD_UP_PART = 0.8
 """Of the stale time: a guard that was silent for longer may have let the shutter close."""
@@ -46,26 +59,29 @@ def unaffordable(account: BeamAccount, request: LeaseRequest, now_s: float) -> s
     refusal = budget.refusal(request.seconds, request.dose_Gy, request.purpose)
     doubt = account.flux.doubt(now_s)
     if refusal and doubt:
-        refusal += f" ({doubt}; the declared upper bound of the flux counts)"
+        refusal += f" ({doubt}; {UPPER_BOUND_COUNTS})"
     return refusal
 
 
-def held_up(lease: HeldLease, ticked_s: float, now_s: float, stale_s: float) -> str:
+def held_up(lease: HeldLease, ticked_s: float, now_s: float, stale_s: float) -> Trip | None:
     """Whether the guard itself was held up too long since its last tick.
 
     The shutter may have closed meanwhile. It must not open again as if nothing had been.
     """
     since_s = now_s - max(ticked_s, lease.armed_s)
     if not lease.armed or since_s <= _HELD_UP_PART * stale_s:
-        return ""
-    return (
+        return None
+    return Trip(
+        Cause.HELD_UP,
         f"the guard itself was held up for {since_s:.2f} s, by a slow disk or a busy machine, and "
-        f"the shutter closes when nothing comes from it for {stale_s:g} s"
+        f"the shutter closes when nothing comes from it for {stale_s:g} s",
     )
 
 
-def why_lost(account: BeamAccount, lease: HeldLease, now_s: float, *, spared: bool = False) -> str:
-    """Why a lease must end now; empty while it may go on.
+def why_lost(
+    account: BeamAccount, lease: HeldLease, now_s: float, *, spared: bool = False
+) -> Trip | None:
+    """Why a lease must end now; None while it may go on.
 
     Parameters
     ----------
@@ -81,48 +97,55 @@ def why_lost(account: BeamAccount, lease: HeldLease, now_s: float, *, spared: bo
     settings = account.settings
     if not lease.armed:
         late = now_s - lease.asked_s > _ARM_WITHIN_s
-        return "the shutter's controller did not take its gate mode in time" if late else ""
+        return Trip(Cause.GATE_NOT_SET, _NOT_ARMED) if late else None
     if now_s - lease.renewed_s > settings.stale_s and not spared:
-        return (
+        return Trip(
+            Cause.LEASE_SILENT,
             f"the lease was not renewed for {settings.stale_s:g} s: its holder is dead, stopped "
-            "or held up"
+            "or held up",
         )
     sample = settings.sample(lease.sample)
     if lease.request is None or sample is None or account.beam is None:
-        return ""
+        return None
     late = _trigger_late(account, lease, lease.request, now_s)
-    return late or account.budget(sample, now_s).spent() or _over(account, lease, now_s)
+    if late is not None:
+        return late
+    spent = account.budget(sample, now_s).spent()
+    return Trip(Cause.LIMIT, spent) if spent else _over(account, lease, now_s)
 
 
 def _trigger_late(
     account: BeamAccount, lease: HeldLease, request: LeaseRequest, now_s: float
-) -> str:
+) -> Trip | None:
     deadline_s, rise_s = request.trigger_deadline_s, lease.last_rise_s
     if deadline_s is None:
-        return ""
+        return None
     if rise_s is not None and rise_s >= account.opened_s:
         since_s = now_s - rise_s
     else:
         since_s = now_s - account.opened_s
         deadline_s = max(deadline_s, account.settings.first_trigger_s)
     if since_s <= deadline_s:
-        return ""
-    return (
+        return None
+    return Trip(
+        Cause.TRIGGERS_SILENT,
         f"no trigger came for {since_s:.2f} s with the beam open (at most {deadline_s:g} s "
-        "expected): the stage stands, or the trigger source has stopped"
+        "expected): the stage stands, or the trigger source has stopped",
     )
 
 
-def _over(account: BeamAccount, lease: HeldLease, now_s: float) -> str:
+def _over(account: BeamAccount, lease: HeldLease, now_s: float) -> Trip | None:
     """Whether a lease used more than it asked for."""
     spent, request = account.spent(lease, now_s), lease.request
     if request is None:
-        return ""
+        return None
     # A tenth of leeway, and half a second: margins are counted for every opening.
     if spent.open_s > 1.1 * request.seconds + 0.5:
-        return f"the {request.seconds:.4g} s of open beam that it asked for are used up"
+        asked = f"{request.seconds:.4g} s of open beam"
+        return Trip(Cause.USED_UP, f"the {asked} that it asked for are used up")
     if request.dose_Gy is not None and not account.stamp:
         most_Gy = 1.1 * request.dose_Gy + 0.5 * account.rate_Gy_s(lease.sample, now_s)
         if spent.dose_Gy > most_Gy:
-            return f"the {request.dose_Gy:.4g} Gy that it asked for are used up"
-    return ""
+            asked = f"{request.dose_Gy:.4g} Gy"
+            return Trip(Cause.USED_UP, f"the {asked} that it asked for are used up")
+    return None

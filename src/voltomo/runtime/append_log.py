@@ -140,7 +140,14 @@ class AppendLog:
             ) from error
         self._write("torn", {"bytes": size - good, "set_aside": True}, None)
 
-    def append(self, kind: str, data: Any, *, utc_s: float | None = None) -> int:
+    def append(
+        self,
+        kind: str,
+        data: Any,
+        *,
+        utc_s: float | None = None,
+        monotonic_s: float | None = None,
+    ) -> int:
         """Write one entry and sync it to disk.
 
         Parameters
@@ -149,8 +156,8 @@ class AppendLog:
             What the entry is.
         data : Any
             JSON-able; numpy arrays and paths are converted.
-        utc_s : float, optional
-            When it happened; now if not given.
+        utc_s, monotonic_s : float, optional
+            When it happened, by either clock; now if not given.
 
         Returns
         -------
@@ -164,16 +171,18 @@ class AppendLog:
             one may be tried; where what is left cannot be cut off, all are refused until it can.
         """
         with self._guard:
-            return self._write(kind, data, utc_s)
+            return self._write(kind, data, utc_s, monotonic_s)
 
-    def _write(self, kind: str, data: Any, utc_s: float | None) -> int:
+    def _write(
+        self, kind: str, data: Any, utc_s: float | None, monotonic_s: float | None = None
+    ) -> int:
         if self._refusal:
             # It may go by now, after room was made say.
             self._take_back()
         record = {
             "n": self._at.number,
             "t": self._clock.utc_s() if utc_s is None else utc_s,
-            "m": round(self._clock.now_s(), 6),
+            "m": round(self._clock.now_s() if monotonic_s is None else monotonic_s, 6),
             "kind": kind,
             "data": data,
         }
