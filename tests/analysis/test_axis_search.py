@@ -99,7 +99,7 @@ def test_axis_and_tilt_of_a_sheet_are_where_quarters_of_the_turn_agree() -> None
     angles = np.arange(32) * 11.25
     stage = Stage(72, 96, 48.7, tilt_deg=30)
     views = seen(project(sheet, stage, angles), 1e4)
-    smooth = gaussian_filter(views, (0, 1.5, 1.5))
+    smooth = gaussian_filter(views, (0, 1.5, 1.5)).astype(np.float32)
     rows = RampFilter(96).apply(smooth)
     x, y = np.meshgrid(np.arange(72) - 35.5, np.arange(72) - 35.5)
 

@@ -167,7 +167,8 @@ def test_a_block_that_was_taken_again_keeps_its_frames_whenever_that_was(lost: s
     sweep = BLOCKS[1].model_copy(update={"first": 32})
     index = np.arange(132)
     again = (index >= 12) & (index < 32)
-    time_s = index * PERIOD_S + np.select([index < 12, again], [0.0, 5.0], 1.0)
+    shift_s = np.select([index < 12, again], [0.0, 5.0], 1.0)
+    time_s = (index * PERIOD_S + shift_s).astype(np.float64)
     angle = np.where(index < 32, 0.0, (index - 32) * 1.8)
     triggers = Triggers.of_blocks((BLOCKS[0], flats, sweep), index, time_s, angle)
     # The camera numbers frames as they come: those of the flats come last.
