@@ -41,10 +41,10 @@ while not motor.motor_done_move.get(use_monitor=False):
     time.sleep(0.01)
 seen["stopped"] = motor.user_readback.get(use_monitor=False)
 seen["setpoint"] = motor.user_setpoint.get(use_monitor=False)
-# Far and slow enough to be under way still when it is sent elsewhere.
-motor.move(90, wait=False); time.sleep(0.15)
-motor.velocity.put(90, wait=True); motor.move(-20)
-seen["retargeted"] = motor.position
+# By plain puts: ophyd stops a motor whose motion it replaces, before or after the new one begins.
+raw.put(90, wait=False); time.sleep(0.15)
+motor.velocity.put(90, wait=True); raw.put(-20, wait=True, use_complete=True, timeout=10)
+seen["retargeted"] = motor.user_readback.get(use_monitor=False)
 motor.set_current_position(5); time.sleep(0.3)
 seen["renamed"], seen["limits_renamed"] = motor.position, motor.limits
 motor.user_offset.put(0, wait=True)
