@@ -217,7 +217,7 @@ def check_motion(
     ScanRefused
         With the axis, its limit and what was asked for.
     """
-    if 0 < fastest_deg_s < spec.velocity_deg_s:
+    if spec.sweeps and 0 < fastest_deg_s < spec.velocity_deg_s:
         raise ScanRefused(
             f"rotation: expected a sweep of at most {fastest_deg_s:g} deg/s, saw "
             f"{spec.velocity_deg_s:g} deg/s ({spec.geometry.step_deg:g} deg in "

@@ -53,6 +53,7 @@ def beamline() -> Any:
     rotation.maximum_velocity = Named("vmax", 180.0)  # type: ignore[attr-defined]
     sample_stage = Named("sample_stage")
     sample_stage.x = Named("sample_x", 0.5)  # type: ignore[attr-defined]
+    sample_stage.z = Named("sample_z", 2.0)  # type: ignore[attr-defined]
     shutter = Named("shutter")
     shutter.state = Named("shutter_state", "Closed")  # type: ignore[attr-defined]
     shutter.travel_s = Named("shutter_travel", 0.015)  # type: ignore[attr-defined]

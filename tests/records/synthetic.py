@@ -61,7 +61,10 @@ def picture(spec: ScanSpec, block: Block, angle_deg: float, rng: np.random.Gener
 
 def write_frames(path: Path, images: np.ndarray, ids: np.ndarray, stamps: np.ndarray) -> None:
     with h5py.File(path, "w", libver="latest") as file:
-        file.create_dataset("/entry/data/data", data=images, chunks=(1, *images.shape[1:]))
+        size = images.shape[1:]
+        file.create_dataset(
+            "/entry/data/data", data=images, chunks=(1, *size), maxshape=(None, *size)
+        )
         base = "/entry/instrument/NDAttributes/"
         file.create_dataset(base + "NDArrayUniqueId", data=ids.astype(np.int32))
         file.create_dataset(base + "NDArrayTimeStamp", data=stamps)
