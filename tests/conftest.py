@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,14 +19,16 @@ from voltomo.runtime.ports import lock_ports
 # libca reads its environment once a process: nothing of the caller's may be left by then,
 # or a test would find, and move, something real. All tests share one virtual beamline, whose
 # ports are known from here on.
-for name in [name for name in os.environ if name.startswith(("EPICS_", "VOLTOMO_RUN_"))]:
-    del os.environ[name]
+# Only `tests/conformity --prefix` asks what the caller's environment names.
 PORTS = lock_ports("tests")
-os.environ.update(give_addresses(PORTS, CHANNEL_ACCESS, PV_ACCESS).client_environment())
-# libca in this process needs a repeater before the beamline's own is up, on a port of its own.
-OWN = lock_ports("the tests' own repeater")
-REPEATER = Repeater(OWN.first)
-os.environ["EPICS_CA_REPEATER_PORT"] = str(OWN.first)
+if not any(word.startswith("--prefix") for word in sys.argv):
+    for name in [name for name in os.environ if name.startswith(("EPICS_", "VOLTOMO_RUN_"))]:
+        del os.environ[name]
+    os.environ.update(give_addresses(PORTS, CHANNEL_ACCESS, PV_ACCESS).client_environment())
+    # libca in this process needs a repeater before the beamline's own is up, on a port of its own.
+    OWN = lock_ports("the tests' own repeater")
+    REPEATER = Repeater(OWN.first)
+    os.environ["EPICS_CA_REPEATER_PORT"] = str(OWN.first)
 os.environ["MPLBACKEND"] = "Agg"
 # Under nohup processes would inherit that a closed terminal is nothing to them.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
@@ -42,6 +45,8 @@ _SHARING = (
         "bad_input", "interrupts", "kills", "replay", "shell", "stuck_shutter", "truth",
     )),
     "tests/plans/test_tomography_on_twin.py",
+    "tests/conformity/test_records.py",
+    "tests/conformity/test_clients.py",
 )  # fmt: skip
 """Files of tests on the one virtual beamline (`beamline`)."""
 

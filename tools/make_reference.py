@@ -26,10 +26,10 @@ from typer.core import TyperArgument
 PAGES = Path(__file__).resolve().parents[1] / "docs"
 _TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _UNITS = (
-    ("_per_cm2_s", "1/(cm² s)"), ("_um", "µm"), ("_mm", "mm"), ("_deg", "°"), ("_us", "µs"), ("_um_per_h", "µm/h"), ("_keV", "keV"),
+    ("_per_cm2_s", "1/(cm² s)"), ("_um", "µm"), ("_mm", "mm"), ("_deg", "°"), ("_keV", "keV"),
     ("_Gy", "Gy"), ("_mA", "mA"), ("_ms", "ms"), ("_s", "s"), ("_h", "h"), ("_pixels", "pixels"),
     ("_columns", ""), ("_counts", "counts"), ("counts", "counts"), ("read_noise", "counts"),
-    ("_pixels_per_minute", "pixels/min"),
+    ("_pixels_per_minute", "pixels/min"), ("_us", "µs"), ("_um_per_h", "µm/h"),
 )  # fmt: skip
 _KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "file"}
 _BOUNDS = (("gt", ">"), ("ge", "≥"), ("lt", "<"), ("le", "≤"))

@@ -94,6 +94,8 @@ def _channel(kind: str, choices: str, initial: str) -> Any:
         return _Double(value=float(initial), precision=6)
     if kind == "int_array":
         return _Integer(value=[int(initial)] * int(choices), max_length=int(choices))
+    if kind == "double_array":
+        return _Double(value=[float(initial)] * int(choices), max_length=int(choices))
     return _Integer(value=int(initial))
 
 

@@ -17,6 +17,7 @@ from voltomo.twin.frame_publisher import QUEUE_SIZE, FramePublisher, PublisherCo
 from voltomo.twin.frame_ring import FrameRing
 from voltomo.twin.frame_source import FrameSource, Sight
 from voltomo.twin.image_formation import PhantomCamera
+from voltomo.twin.image_plugins import GROUPS, ImagePlugins
 from voltomo.twin.ioc import Scene, demand_alive
 from voltomo.twin.ioc import main as run_ioc
 from voltomo.twin.prepared_source import PreparedFrames
@@ -59,7 +60,7 @@ def make_source(settings: TwinSettings) -> FrameSource:
 
 
 class CameraIoc:
-    """Camera and PVA plugin: PVs over the engine."""
+    """Camera, PVA plugin and image plugins: PVs over the engine."""
 
     def __init__(self, scene: Scene) -> None:
         source = make_source(scene.settings)
@@ -81,13 +82,14 @@ class CameraIoc:
             wanted.pixel_um,
             wanted.row_delay_us * 1e-6,
         )
-        self._engine = CameraEngine(scene.world, source, ring, self._publisher.publish, sight)
+        self._engine = CameraEngine(scene.world, source, ring, self._publish, sight)
         self._shape = source.shape
         self._counted_before = {"cam1": 0, "Pva1": 0}
         self._rate = (time.monotonic(), 0, 0.0)
         self._shown: object = None
         self._updating = asyncio.Lock()
-        self.pvs = AreaDetector(scene.prefix + "Cam:", ("cam1:", "Pva1:"))
+        self.pvs = AreaDetector(scene.prefix + "Cam:", ("cam1:", "Pva1:", *GROUPS))
+        self._plugins = ImagePlugins(self.pvs)
         self.pvs.on_put("cam1:Acquire", self._acquire_put, readback_follows=False)
         self.pvs.on_put("cam1:AcquireTime", self._exposure_put)
         self.pvs.on_put("cam1:AcquirePeriod", self._exposure_put)
@@ -95,6 +97,10 @@ class CameraIoc:
         self.pvs.on_put("cam1:ArrayCounter", self._counter_put, readback_follows=False)
         self.pvs.on_put("Pva1:ArrayCounter", self._posted_put, readback_follows=False)
         self.pvs.on_put("Pva1:EnableCallbacks", self._enable_put)
+
+    def _publish(self, frame: CameraFrame) -> None:
+        self._publisher.publish(frame)
+        self._plugins.offer(frame)
 
     @property
     def pvdb(self) -> dict[str, Any]:
@@ -209,14 +215,17 @@ class CameraIoc:
     async def run(self) -> None:
         """Keep the PVs at what the engine does."""
         self._engine.start()
+        self._plugins.start()
         try:
             await self._show_fixed()
             while True:
-                demand_alive(camera=self._engine, publisher=self._publisher)
+                demand_alive(camera=self._engine, publisher=self._publisher, plugins=self._plugins)
                 await self.update()
+                await self._plugins.show()
                 await asyncio.sleep(_POLL_S)
         finally:
             self._engine.end()
+            self._plugins.end()
             self._publisher.end()
 
 
