@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voltomo.model.beam_window import BeamWindow
 from voltomo.model.scan_spec import Block, ScanSpec
-
-GATE_MARGIN_S = 0.01
-"""The shutter is open this much before the first exposure begins."""
-
-TAIL_MARGIN_S = 0.001
-"""And stays open this much after the last one has ended."""
 
 SETTLING_S = 0.1
 """A stage runs at constant speed for so long before the first trigger."""
@@ -23,15 +18,6 @@ class SweepPath:
     approach_deg: float
     end_deg: float
     velocity_deg_s: float
-
-
-@dataclass(frozen=True)
-class BeamWindow:
-    """Shutter's part in a block: when it opens before the first edge, and closes after the last."""
-
-    lead_s: float
-    tail_s: float
-    travel_s: float
 
 
 def run_up_deg(velocity_deg_s: float, acceleration_s: float) -> float:
@@ -71,15 +57,9 @@ def first_approach_deg(spec: ScanSpec, acceleration_s: float) -> float:
     return sweep_path(first, spec.velocity_deg_s, acceleration_s).approach_deg
 
 
-def beam_window(exposure_s: float, travel_s: float) -> BeamWindow:
-    """Window that lets no exposure see a moving shutter, and little more."""
-    return BeamWindow(travel_s + GATE_MARGIN_S, exposure_s + TAIL_MARGIN_S, travel_s)
-
-
 def beam_seconds(block: Block, window: BeamWindow) -> float:
-    """Open time of a block, from the first photon to the last: 5 % of margin and 0.1 s included."""
-    train_s = (block.count - 1) * block.period_s
-    return 1.05 * (train_s + window.lead_s + window.tail_s + window.travel_s) + 0.1
+    """Open time that is asked for: 5 % of margin and 0.1 s included."""
+    return 1.05 * window.open_s(block) + 0.1
 
 
 def scan_beam_seconds(spec: ScanSpec, window: BeamWindow) -> float:

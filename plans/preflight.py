@@ -11,10 +11,9 @@ from bluesky import Msg
 from bluesky import plan_stubs as bps
 
 from voltomo.model.arming import BeamNeed, CameraSetup
+from voltomo.model.beam_window import BeamWindow, beam_window
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.plans.arithmetic import (
-    BeamWindow,
-    beam_window,
     scan_beam_seconds,
     scan_bytes,
     sweep_path,

@@ -10,9 +10,10 @@ from bluesky import plan_stubs as bps
 
 from voltomo.dose.lease import LeaseRequest
 from voltomo.model.arming import FrameBlock, TriggerTrain
+from voltomo.model.beam_window import BeamWindow
 from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, BlockKind, ScanSpec
-from voltomo.plans.arithmetic import BeamWindow, beam_seconds, sweep_path, trigger_deadline_s
+from voltomo.plans.arithmetic import beam_seconds, sweep_path, trigger_deadline_s
 from voltomo.plans.preflight import Facts
 from voltomo.plans.protocols import TomographyBeamline
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.plans.scripted import spec
+from voltomo.model.beam_window import beam_window
 from voltomo.model.geometry import Geometry
 from voltomo.plans.arithmetic import (
     beam_seconds,
-    beam_window,
     run_up_deg,
     scan_beam_seconds,
     scan_bytes,
