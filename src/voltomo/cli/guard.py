@@ -52,6 +52,13 @@ class _Line:
         """Read from the guard."""
         return self._read(self._guard + name, text=text)
 
+    def state(self) -> str:
+        """How the guard is, in a word; silence is none."""
+        seen = self.get("State")
+        if seen is None:
+            raise Refused(f"the guard does not say how it is; {self.shutter}")
+        return str(seen)
+
     def ask(self, op: str, **words: Any) -> dict[str, Any]:
         """Give a command; the guard's reply to it."""
         identity = uuid.uuid4().hex
@@ -144,12 +151,12 @@ def run_guard_reset(reason: str, run_folder: Path | None) -> None:
         raise Refused("a reset needs a reason: the cause, and what was done about it")
     line = _Line(RunFolder.locate(run_folder))
     line.demand_guard()
-    if line.get("State") != _LATCHED:
+    if line.state() != _LATCHED:
         say("the guard is not latched; nothing was changed")
         return
     line.put("Reset", reason)
     end_s = time.monotonic() + _SHUT_S
-    while line.get("State") == _LATCHED:
+    while line.state() == _LATCHED:
         if time.monotonic() > end_s:
             raise Refused(f"the guard stays latched: {line.get('Reason')}")
         time.sleep(_POLL_S)

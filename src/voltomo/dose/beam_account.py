@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
+from voltomo.dose.beam_track import BeamTrack
 from voltomo.dose.budget import Budget
 from voltomo.dose.exposure import OUT_OF_FIELD, REPLAY, Exposure, OpenBeam
 from voltomo.dose.flux_record import FluxRecord
@@ -83,6 +84,7 @@ class BeamAccount:
         self.settings = settings
         self.ledger = ledger
         self.flux = FluxRecord(settings)
+        self.track = BeamTrack(settings)
         self.beam: OpenBeam | None = None
         self.opened_s = 0.0
         self.payer: HeldLease | None = None
@@ -122,13 +124,12 @@ class BeamAccount:
 
     def dose_per_fluence_Gy_cm2(self, sample: str) -> float:
         """Of the sample's material at the present energy; the worst known where it has none."""
+        return max(self._of_energy(sample, energy_keV) for energy_keV in self._energies_keV)
+
+    def _of_energy(self, sample: str, energy_keV: float) -> float:
         known = self.settings.sample(sample)
         materials = [known.material] if known else [s.material for s in self.settings.samples]
-        return max(
-            self._physics(name, energy_keV)
-            for name in materials or [_NOBODY_MATERIAL]
-            for energy_keV in self._energies_keV
-        )
+        return max(self._physics(name, energy_keV) for name in materials or [_NOBODY_MATERIAL])
 
     def _physics(self, material: str, energy_keV: float) -> float:
         try:
@@ -297,7 +298,9 @@ class BeamAccount:
         if cost.stamp:
             payer.stamps[cost.stamp] = None
         entry = cost.entry(payer.lease_id, payer.sample, payer.scan_uid, payer.purpose)
-        self.write("exposure", entry)
+        place = self.track.place(cost.opened_utc_s, cost.closed_utc_s)
+        energy_keV = max(self._energies_keV, key=lambda e: self._of_energy(payer.sample, e))
+        self.write("exposure", entry | {"energy_keV": energy_keV, "place": place})
 
     def owes(self, lease: HeldLease) -> bool:
         """Whether a stretch of a lease is not in the log yet."""
@@ -314,7 +317,9 @@ class BeamAccount:
         if self.beam is not None and now_s - self.beam.opened_s >= _SPLIT_s:
             self.split(now_s)
         beams = [ended.beam for ended in self._ended] + ([self.beam] if self.beam else [])
-        self.flux.forget_before(min((beam.opened_s for beam in beams), default=now_s) - 1.0)
+        needed_s = min((beam.opened_s for beam in beams), default=now_s) - 1.0
+        self.flux.forget_before(needed_s)
+        self.track.forget_before(needed_s)
 
     def leave_open(self, now_s: float) -> str:
         """The lease ends, the beam stays open: from here on nobody asked for it."""

@@ -7,25 +7,15 @@ reserved is in the log before the beam is on; what was open is in the log whoeve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
-from uuid import uuid4
+from typing import Literal
 
 from voltomo.dose.beam_account import BeamAccount, DosePerFluence
-from voltomo.dose.guard_responses import GuardResponses
+from voltomo.dose.guard_leases import GuardLeases, new_lease_id
 from voltomo.dose.guard_settings import GuardSettings
 from voltomo.dose.guard_table import Cause, Trip
-from voltomo.dose.guard_words import Action, HeldLease, SetGate, WayOut
-from voltomo.dose.lease import LeaseRequest
-from voltomo.dose.lease_rules import (
-    UPPER_BOUND_COUNTS,
-    held_up,
-    status,
-    unaffordable,
-    unknown_sample,
-    why_lost,
-)
+from voltomo.dose.guard_words import Action, WayOut
+from voltomo.dose.lease_rules import UPPER_BOUND_COUNTS, held_up, why_lost
 from voltomo.dose.ledger import Ledger
-from voltomo.dose.shutter_watch import GATES
 
 __all__ = ["GuardCore"]
 
@@ -34,11 +24,7 @@ _LATE_TICK_s = 0.1
 _STEP_s = 0.5
 
 
-def _new_lease_id() -> str:
-    return uuid4().hex[:12]
-
-
-class GuardCore(GuardResponses):
+class GuardCore(GuardLeases):
     """Decides. The shell round it brings events, does the actions in order, writes ``enable``.
 
     Parameters
@@ -58,14 +44,12 @@ class GuardCore(GuardResponses):
         settings: GuardSettings,
         dose_per_fluence: DosePerFluence,
         ledger: Ledger,
-        new_id: Callable[[], str] = _new_lease_id,
+        new_id: Callable[[], str] = new_lease_id,
     ) -> None:
-        super().__init__(settings, BeamAccount(settings, dose_per_fluence, ledger, self._log))
-        self._new_id = new_id
+        account = BeamAccount(settings, dose_per_fluence, ledger, self._log)
+        super().__init__(settings, account, new_id)
         self._log_error = ""
         self._spared = False
-        self._stopping = False
-        self._warnings: dict[Cause, str] = {}
 
     # ---- what the shell reads
 
@@ -81,11 +65,6 @@ class GuardCore(GuardResponses):
         return lease is not None and lease.armed and lease.ending is None and not self.latched
 
     @property
-    def latched(self) -> bool:
-        """Whether no beam is given until somebody resets the guard with a reason."""
-        return bool(self._latched)
-
-    @property
     def alarmed(self) -> bool:
         """Whether somebody must look: latched, or the beam is open and nobody asked for it."""
         payer, watching = self.account.payer, self.settings.watching
@@ -97,11 +76,6 @@ class GuardCore(GuardResponses):
         return bool(self._warnings)
 
     @property
-    def reason(self) -> str:
-        """Why the guard is as it is: what latched it, the last loss or alarm, then warnings."""
-        return "; ".join(filter(None, [*self._latched, self._note, *self._warnings.values()]))
-
-    @property
     def state(self) -> Literal["Idle", "Leased", "Latched"]:
         """The guard's state in a word."""
         if self.latched:
@@ -109,19 +83,9 @@ class GuardCore(GuardResponses):
         return "Idle" if self.lease is None else "Leased"
 
     @property
-    def stops(self) -> int:
-        """How often the beam was stopped by hand, since the exposure log began."""
-        return self.account.ledger.stops
-
-    @property
     def hurried(self) -> bool:
         """Whether something ends just now, so that ticks should come quickly."""
         return self.lease is not None and self.lease.ending is not None
-
-    def status(self, sample: str, now_s: float) -> dict[str, Any]:
-        """Account of a sample, in numbers, and how the guard is."""
-        account = status(self.account, sample, now_s)
-        return account | {"latched": self.latched, "reason": self.reason}
 
     # ---- start and end
 
@@ -179,102 +143,6 @@ class GuardCore(GuardResponses):
         """End in good order: whoever has the beam loses it, and nobody gets it any more."""
         self._stopping = True
         self._trip(Trip(Cause.GUARD_STOPPED, "the guard was stopped"), now_s)
-
-    # ---- commands
-
-    def request(
-        self, command_id: str, request: LeaseRequest, now_s: float, asked_s: float | None = None
-    ) -> None:
-        """Somebody asks for beam, or asked a moment ago and waited for the last lease to end."""
-        asked_s = now_s if asked_s is None else asked_s
-        if self.lease is not None and self.lease.ending is not None:
-            self._waiting.append((command_id, request, asked_s))
-            return
-        refusal = self._refusal(request, now_s)
-        if refusal:
-            self.refuse(command_id, refusal, request.model_dump())
-            return
-        lease = HeldLease(
-            self._new_id(), request.sample, request.purpose, request.scan_uid, request
-        )
-        lease.asked_by, lease.asked_s = command_id, asked_s
-        self.lease = self.account.payer = lease
-        self.account.reserve(lease, now_s)
-        self._actions.append(SetGate(GATES[request.gate == "trigger_window"], lease.lease_id))
-
-    def refuse(self, command_id: str, why: str, request: Any) -> None:
-        """Say no, and log it."""
-        sentence = f"beam refused: {why}. The shutter stayed as it was."
-        self._log("refuse", {"request": request, "error": sentence})
-        self._answer(command_id, error=sentence)
-
-    def gate_set(self, lease_id: str, ok: bool, now_s: float) -> None:
-        """The shutter's controller took its gate mode, or did not."""
-        lease = self.lease
-        if lease is None or lease.lease_id != lease_id or lease.armed or lease.ending is not None:
-            return
-        lost = why_lost(self.account, lease, now_s)
-        if not ok:
-            refused = "the shutter's controller did not take its gate mode"
-            lost = Trip(Cause.GATE_NOT_SET, refused)
-        if lost is not None:
-            self._trip(lost, now_s)
-            return
-        lease.armed, lease.armed_s, lease.renewed_s = True, now_s, now_s
-        doubt = self.account.flux.doubt(now_s)
-        self._note = ""
-        self._answer(
-            lease.asked_by,
-            lease_id=lease_id,
-            reserved_Gy=self.account.ledger.open_leases[lease_id].reserved_Gy,
-            stale_s=self.settings.stale_s,
-            note=f"{doubt}; {UPPER_BOUND_COUNTS}" if doubt else "",
-        )
-
-    def renew(self, command_id: str, lease_id: str, now_s: float) -> None:
-        """The holder of a lease lives."""
-        lease = self.lease
-        if lease is not None and lease.lease_id == lease_id and lease.ending is None:
-            lease.renewed_s = now_s
-            self._answer(command_id)
-        elif lease is not None and lease.lease_id == lease_id:
-            self._answer(command_id, error=f"the lease is lost: {lease.ending}")
-        elif lease_id in self._settled:
-            why = self._settled[lease_id].reason
-            self._answer(command_id, error=f"the lease is lost: {why}")
-        else:
-            died = "the guard was restarted meanwhile, or it never gave that one"
-            self._answer(command_id, error=f"the lease is lost: {lease_id} is not known; {died}")
-
-    def settle(self, command_id: str, lease_id: str, reason: str, now_s: float) -> None:
-        """The holder gives the beam back; the answer comes when the shutter is read closed."""
-        lease = self.lease
-        if lease is not None and lease.lease_id == lease_id:
-            lease.settling.append(command_id)
-            if lease.ending is None:
-                self._end(reason or "done", now_s)
-        elif lease_id in self._settled:
-            self._answer(command_id, settlement=self._settled[lease_id].model_dump())
-        else:
-            self._answer(command_id, error=f"no lease {lease_id} is known; nothing was settled")
-
-    def ask_status(self, command_id: str, sample: str, now_s: float) -> None:
-        """Somebody asks for a sample's account."""
-        if self.settings.sample(sample) is None:
-            self._answer(command_id, error=unknown_sample(self.account, sample))
-            return
-        self._answer(command_id, **self.status(sample, now_s))
-
-    def answer_error(self, command_id: str, sentence: str) -> None:
-        """A command that cannot be understood."""
-        self._answer(command_id, error=sentence)
-
-    def give_up(self, command_id: str, now_s: float) -> None:
-        """Nobody waits for the answer to a command any more; what it asked for is not given."""
-        self._waiting = [asked for asked in self._waiting if asked[0] != command_id]
-        lease = self.lease
-        if lease is not None and lease.asked_by == command_id and not lease.armed:
-            self._trip(Trip(Cause.GIVEN_UP, "nobody waits for it any more"), now_s)
 
     def stop_beam(self, now_s: float) -> None:
         """Somebody wants the beam off, now, and of scans that have begun, for good."""
@@ -377,26 +245,3 @@ class GuardCore(GuardResponses):
         for cause in found.keys() - self._warnings.keys():
             self._log("warn", {"cause": cause, "reason": found[cause]})
         self._warnings = found
-
-    def _refusal(self, request: LeaseRequest, now_s: float) -> str:
-        if self._stopping:
-            return "the guard is being stopped"
-        if self.settings.watching:
-            return "this guard only watches; leases come from the guard of a run ('voltomo up')"
-        if self.latched:
-            return f"the guard is latched: {self.reason}; reset it with a reason"
-        if self.lease is not None:
-            return f"{self.lease.described()} has the beam; wait until it is settled"
-        if request.stops_seen is not None and request.stops_seen != self.stops:
-            return (
-                "the beam was stopped by hand after this scan had begun; start the scan again "
-                "when the cause is known"
-            )
-        if self._shutter.unfit:
-            return self._shutter.unfit
-        wrong = self._wrong_sample(request.sample)
-        if wrong:
-            return wrong
-        if request.trigger_deadline_s is not None and self._count is None:
-            return "the trigger source is not connected; see that its controller runs"
-        return unaffordable(self.account, request, now_s)

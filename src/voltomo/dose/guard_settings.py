@@ -78,6 +78,15 @@ class GuardSettings(BaseModel):
         With a trigger deadline, the first trigger must come within this time of the opening.
     chunk_part : float
         Part of a sample's budget that is reserved at a time (at most one second of beam).
+    beam_width_mm, beam_height_mm : float or None
+        Size of the beam at the sample, at the foot of its profile; the dose map counts everywhere
+        where it is not said.
+    beam_peak_over_mean : float
+        Peak of the beam's profile over its mean.
+    beam_off_mm : (float, float)
+        Middle of the beam from the rotation axis with the sample stage at 0: across it, and up.
+    tilt_deg : float
+        Lean of the rotation axis from the normal to the beam.
     sample_out_pv : str or None
         Readback of the stage that takes the sample out of the field, if not the sample's x.
     sample_out_done_pv : str or None
@@ -114,6 +123,11 @@ class GuardSettings(BaseModel):
     timing_margin_s: float = Field(default=0.005, ge=0)
     first_trigger_s: float = Field(default=2.0, gt=0)
     chunk_part: float = Field(default=0.01, gt=0, le=1)
+    beam_width_mm: float | None = Field(default=None, gt=0)
+    beam_height_mm: float | None = Field(default=None, gt=0)
+    beam_peak_over_mean: float = Field(default=1.0, ge=1)
+    beam_off_mm: tuple[float, float] = (0.0, 0.0)
+    tilt_deg: float = Field(default=0.0, ge=0, lt=90)
     sample_out_pv: str | None = None
     sample_out_done_pv: str | None = None
     sample_out_beyond_mm: float = Field(default=5.0, gt=0)

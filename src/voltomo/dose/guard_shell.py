@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from voltomo.dose.beam_track import Axis
 from voltomo.dose.guard_clock import SteadyUtc, boot_id
 from voltomo.dose.guard_commands import obey, parse
 from voltomo.dose.guard_core import GuardCore
@@ -137,9 +138,13 @@ class GuardShell:
             pvs.beam_monitor: lambda value, at_s: core.monitor(value, min(at_s, now_s())),
             pvs.energy_readback: lambda value, _: core.energy(value),
             f"{pvs.trigger}Count_RBV": lambda value, _: core.trigger_count(whole(value), now_s()),
+            f"{pvs.rotation}.RBV": self._tracking("rotation_deg"),
+            f"{pvs.sample_x}.RBV": self._tracking("sample_x_mm"),
             settings.sample_out_pv or f"{pvs.sample_x}.RBV": self._place,
             settings.sample_out_done_pv or f"{pvs.sample_x}.DMOV": self._place_done,
         }
+        if pvs.sample_z is not None:
+            table[f"{pvs.sample_z}.RBV"] = self._tracking("sample_z_mm")
         if pvs.ring_current is not None:
             table[pvs.ring_current] = lambda value, _: core.ring_current(value)
         if pvs.attenuator_readback is not None:
@@ -172,7 +177,12 @@ class GuardShell:
         state = ShutterState(number) if known and number is not None else None
         self._core.shutter(state, at_s, self._clock.now_s())
 
-    def _place(self, value: float | None, _at_s: float) -> None:
+    def _tracking(self, axis: Axis) -> Callable[[float | None, float], None]:
+        return lambda value, at_s: self._core.account.track.read(axis, value, at_s)
+
+    def _place(self, value: float | None, at_s: float) -> None:
+        if self._core.settings.sample_out_pv is None:
+            self._core.account.track.read("sample_x_mm", value, at_s)
         self._position = value
         self._core.place(self._position, self._still, self._clock.now_s())
 
