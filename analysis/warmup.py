@@ -4,6 +4,9 @@ import numpy as np
 
 from voltomo.analysis.normalise import line_integrals
 from voltomo.analysis.sheared_rows import SliceReconstructor
+from voltomo.analysis.volume import VolumeReconstructor
+from voltomo.analysis.volume_plan import plan_volume
+from voltomo.model.geometry import Geometry
 
 
 def warm_up() -> None:
@@ -14,3 +17,17 @@ def warm_up() -> None:
     for angle_deg in (0.0, 90.0):
         reconstructor.add(row, angle_deg)
     reconstructor.recon()
+    for tilt_deg, binning in ((0.0, 1), (20.0, 2)):
+        _warm_up_volume(tilt_deg, binning)
+
+
+def _warm_up_volume(tilt_deg: float, binning: int) -> None:
+    geometry = Geometry(
+        rows=16, columns=16, pixel_um=1.0, roll_deg=tilt_deg / 10, tilt_deg=tilt_deg,
+        step_deg=90.0, projections=4,
+    )  # fmt: skip
+    plan = plan_volume(geometry, free_bytes=2**30, binning=binning)
+    volume = VolumeReconstructor(geometry, plan)
+    for angle_deg in geometry.angles_deg:
+        volume.add(np.ones((16, 16), np.float32), float(angle_deg))
+    volume.recon()
