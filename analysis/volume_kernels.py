@@ -167,6 +167,42 @@ def place_columns(
 
 
 @kernel
+def read_view(
+    laid: NDArray[np.float32],
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    middle_x: float,
+    middle_y: float,
+    cosine: float,
+    sine: float,
+    slope: float,
+    axis: float,
+    level: float,
+    high: int,
+    run: int,
+    runs: NDArray[np.float32],
+    starts: NDArray[np.int32],
+    parts: NDArray[np.float32],
+) -> int:
+    """Make the runs of one tile in one view from run `run` on; returns the next free run.
+
+    The middle of the tile is at (`middle_x`, `middle_y`) from the axis, which falls on `axis` and
+    `level` of the view; the rest is as in `place_columns`.
+    """
+    wide = (TILE - 1) * 0.5 * (abs(cosine) + abs(sine))
+    column = axis + middle_x * cosine + middle_y * sine
+    # Tiles reach beyond the disc, and so beyond what was laid out.
+    first = max(1, int(np.floor(column - wide)))
+    below = min(laid.shape[0] - 3, int(np.floor(column + wide)) + 1) - first + 1
+    height = level + (middle_y * cosine - middle_x * sine) * slope
+    begin = max(0, int(np.floor(height - wide * slope))) // ALIGNED * ALIGNED
+    end = min(laid.shape[1], int(np.floor(height + wide * slope)) + high + 2)
+    spread_phases(laid, first, below, begin, end - begin, runs, run)
+    place_columns(x, y, cosine, sine, slope, column - first, height - begin, run, starts, parts)
+    return run + below * PHASES
+
+
+@kernel
 def add_leaning(
     sums: NDArray[np.float32],
     runs: NDArray[np.float32],
@@ -293,35 +329,23 @@ def back_project_tiles(
     starts = np.empty((VIEWS_IN_A_PASS, TILE * TILE), np.int32)
     parts = np.empty((VIEWS_IN_A_PASS, TILE * TILE), np.float32)
     in_a_row = (size + TILE - 1) // TILE
-    half = (TILE - 1) * 0.5
+    from_centre = (TILE - size) * 0.5
     updates = 0
     for tile in range(first_tile, last_tile):
         tile_y, tile_x = tile // in_a_row * TILE, tile % in_a_row * TILE
         count = list_columns(size, tile_x, tile_y, x, y)
         if count == 0:
             continue
-        middle_x, middle_y = tile_x + half - (size - 1) * 0.5, tile_y + half - (size - 1) * 0.5
+        middle_x, middle_y = tile_x + from_centre, tile_y + from_centre
         place = before[before.shape[0] - 1] * top + before[tile] * high
         sums = volume[place : place + count * high]
         for view in range(0, laid.shape[0], VIEWS_IN_A_PASS):
             run = 0
             for i in range(VIEWS_IN_A_PASS):
-                cosine, sine = cosines[view + i], sines[view + i]
-                wide = half * (abs(cosine) + abs(sine))
-                column = axis + middle_x * cosine + middle_y * sine
-                # Tiles reach beyond the disc, and so beyond what was laid out.
-                first = max(1, int(np.floor(column - wide)))
-                last = min(laid.shape[1] - 3, int(np.floor(column + wide)) + 1)
-                level = reach + top + (middle_y * cosine - middle_x * sine) * slope
-                begin = max(0, int(np.floor(level - wide * slope))) // ALIGNED * ALIGNED
-                end = min(laid.shape[2], int(np.floor(level + wide * slope)) + high + 2)
-                below = last - first + 1
-                spread_phases(laid[view + i], first, below, begin, end - begin, runs, run)
-                place_columns(
-                    x[:count], y[:count], cosine, sine, slope, column - first, level - begin,
-                    run, starts[i], parts[i],
+                run = read_view(
+                    laid[view + i], x[:count], y[:count], middle_x, middle_y, cosines[view + i],
+                    sines[view + i], slope, axis, reach + top, high, run, runs, starts[i], parts[i],
                 )  # fmt: skip
-                run += below * PHASES
             if slope == 0.0:
                 add_upright(sums, runs, starts, count, high)
             else:
