@@ -216,8 +216,8 @@ def promised_bytes(
     half = (slab - 1) / 2
     first, last = rows_of_slab(geometry, size, -half, half, bins)
     rows = max(last - first, 4)
-    # Of the cylinder alone, and what is copied from it at a time.
-    held = math.ceil(math.pi / 4 * (size + 1) ** 2) * slab + PLANES_AT_ONCE * size * size
+    # Of the cylinder alone, and what is copied from it at a time while what was is still in use.
+    held = math.ceil(math.pi / 4 * (size + 1) ** 2) * slab + 2 * PLANES_AT_ONCE * size * size
     held += block * rows * columns
     held += block * laid_columns(size) * laid_levels(slab, reach)
     length = fast_length(math.ceil(_PADDING * columns))
