@@ -1,8 +1,9 @@
 """What every reconstruction backend offers, whatever its method.
 
-One convention for all of them: parallel beam; pixel centres at integers; a point (x, y) of
-the slice projects to ``u = axis + x cos(angle) + y sin(angle)``; in the slice
-``x = column - (N - 1) / 2`` and ``y = row - (N - 1) / 2``; values are attenuation per pixel.
+One convention for all of them, that of `voltomo.model.geometry`: parallel beam; pixel centres at
+integers; a point (x, y) of the slice projects to ``u = axis + x cos(angle) + y sin(angle)``; in the
+slice ``x = column - (N - 1) / 2`` and ``y = row - (N - 1) / 2``; in a volume of depth D likewise
+``z = index - (D - 1) / 2``; values are attenuation per detector pixel.
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,15 @@ class SliceGeometry(Protocol):
     @property
     def tilt_deg(self) -> float:
         """0 = axis normal to the beam."""
+        ...
+
+
+class VolumeGeometry(SliceGeometry, Protocol):
+    """What the reconstruction of a volume needs besides."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the detector."""
         ...
 
 

@@ -8,7 +8,10 @@ from voltomo.analysis.gridding import GriddingReconstructor
 from voltomo.analysis.normalise import line_integrals
 from voltomo.analysis.projector import ParallelProjector
 from voltomo.analysis.sheared_rows import SliceReconstructor
+from voltomo.analysis.volume import VolumeReconstructor
+from voltomo.analysis.volume_plan import plan_volume
 from voltomo.analysis.zingers import remove_zingers
+from voltomo.model.geometry import Geometry
 
 
 @dataclass(frozen=True)
@@ -31,3 +34,17 @@ def warm_up() -> None:
         reconstructor.recon_slices(sinograms)
     ParallelProjector(_SmallRow(), (0.0, 90.0)).project(np.zeros((16, 16), np.float32))
     remove_zingers(counts[None, None])
+    for tilt_deg, binning in ((0.0, 1), (20.0, 2)):
+        _warm_up_volume(tilt_deg, binning)
+
+
+def _warm_up_volume(tilt_deg: float, binning: int) -> None:
+    geometry = Geometry(
+        rows=16, columns=16, pixel_um=1.0, roll_deg=tilt_deg / 10, tilt_deg=tilt_deg,
+        step_deg=90.0, projections=4,
+    )  # fmt: skip
+    plan = plan_volume(geometry, free_bytes=2**30, binning=binning)
+    volume = VolumeReconstructor(geometry, plan)
+    for angle_deg in geometry.angles_deg:
+        volume.add(np.ones((16, 16), np.float32), float(angle_deg))
+    volume.recon()

@@ -5,12 +5,16 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def angular_weights(
-    angles_deg: ArrayLike, wedge_deg: float = 20.0, merge_deg: float = 1e-6
+    angles_deg: ArrayLike,
+    wedge_deg: float = 20.0,
+    merge_deg: float = 1e-6,
+    turn_deg: float = 180.0,
 ) -> NDArray[np.float64]:
     """Weights of views at partial, uneven or missing angles.
 
     A parallel view at an angle and its opposite see the same lines, so angles count modulo
-    180 degrees. Each view stands for half of the gap to its neighbour on either side.
+    180 degrees; about a tilted axis they do not, and angles count modulo 360 degrees. Each view
+    stands for half of the gap to its neighbour on either side.
 
     Parameters
     ----------
@@ -23,11 +27,13 @@ def angular_weights(
     merge_deg : float
         Views closer than this count as one direction and share its weight equally. Set it
         above the jitter of the stage when several turns repeat the same angles.
+    turn_deg : float
+        After this angle the same lines are seen again: 180, or 360 about a tilted axis.
 
     Returns
     -------
     float64 (views,)
-        In radians; the sum is pi where no wedge is missing.
+        Radians of the half turn; the sum is pi where no wedge is missing.
 
     Raises
     ------
@@ -40,25 +46,25 @@ def angular_weights(
     if not np.isfinite(angles).all():
         bad = np.flatnonzero(~np.isfinite(angles)).tolist()
         raise ValueError(f"All angles must be finite; those of views {bad[:10]} are not.")
-    direction, position = _directions(angles, merge_deg)
+    direction, position = _directions(angles, merge_deg, turn_deg)
     members = np.bincount(direction, minlength=position.size)
-    share = _share_of_half_turn(position, wedge_deg) / members
-    return np.radians(share[direction])
+    share = _share_of_turn(position, wedge_deg, turn_deg) / members
+    return np.radians(share[direction] * 180.0 / turn_deg)
 
 
 def _directions(
-    angles: NDArray[np.float64], merge_deg: float
+    angles: NDArray[np.float64], merge_deg: float, turn_deg: float
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return the direction of each view and the ascending angles of the directions."""
-    folded = np.mod(angles, 180.0)
-    folded[folded >= 180.0] = 0.0  # mod of a tiny negative number rounds to 180 itself
+    folded = np.mod(angles, turn_deg)
+    folded[folded >= turn_deg] = 0.0  # mod of a tiny negative number rounds to the turn itself
     order = np.argsort(folded, kind="stable")
     ascending = folded[order]
     starts = np.concatenate(([True], np.diff(ascending) > merge_deg))
     label = np.cumsum(starts) - 1
     position = np.bincount(label, ascending) / np.bincount(label)
     last = label[-1]
-    if last > 0 and ascending[0] + 180.0 - ascending[-1] <= merge_deg:
+    if last > 0 and ascending[0] + turn_deg - ascending[-1] <= merge_deg:
         label[label == last] = 0  # 179.9999999 and 0 are one direction
         position = position[:last]
     direction = np.empty(angles.size, np.intp)
@@ -66,11 +72,13 @@ def _directions(
     return direction, position
 
 
-def _share_of_half_turn(position: NDArray[np.float64], wedge_deg: float) -> NDArray[np.float64]:
+def _share_of_turn(
+    position: NDArray[np.float64], wedge_deg: float, turn_deg: float
+) -> NDArray[np.float64]:
     """Return the degrees for which each of the ascending directions stands."""
     if position.size == 1:
-        return np.array([180.0])
-    gap = np.diff(position, append=position[0] + 180.0)
+        return np.array([turn_deg])
+    gap = np.diff(position, append=position[0] + turn_deg)
     median = float(np.median(gap))
     wedge = gap > max(wedge_deg, 3 * median)
     counted = np.where(wedge, median, gap)

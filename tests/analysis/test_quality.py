@@ -7,11 +7,14 @@ import pytest
 
 from tests.analysis import phantom
 from tests.analysis.conftest import Scan
-from voltomo.analysis import normalise, sheared_kernels, zingers
+from tests.analysis.solids import Bench
+from voltomo.analysis import normalise, resampling, sheared_kernels, volume_kernels, zingers
 from voltomo.analysis.batch import fbp
 from voltomo.analysis.correlation import disc_correlation
 from voltomo.analysis.disc import disc
 from voltomo.analysis.quality import noise_sigma, row_fault, snr
+from voltomo.analysis.volume import VolumeReconstructor
+from voltomo.analysis.volume_plan import plan_volume
 from voltomo.analysis.warmup import warm_up
 
 
@@ -98,6 +101,8 @@ def test_warm_up_leaves_nothing_to_compile() -> None:
         normalise.transmit,
         zingers.clean_stack,
     ]
+    kernels += [volume_kernels.lay_runs, volume_kernels.back_project_tiles]
+    kernels += [volume_kernels.copy_planes, resampling.bin_frame, resampling.turn_frame]
     warm_up()
     before = [list(kernel.signatures) for kernel in kernels]
     assert all(before)
@@ -105,4 +110,8 @@ def test_warm_up_leaves_nothing_to_compile() -> None:
     integrals = normalise.line_integrals(counts, np.full_like(counts, 1000), counts // 10)
     fbp(integrals, np.arange(10) * 18.0, 14.2)
     zingers.remove_zingers(counts[None])
+    bench = Bench(33, 33, 14.2, 20.0, 1.0)
+    volume = VolumeReconstructor(bench, plan_volume(bench, binning=2, threads=2))
+    volume.add(np.ones((33, 33), np.float32), 10)
+    volume.recon()
     assert before == [list(kernel.signatures) for kernel in kernels]

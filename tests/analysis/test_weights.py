@@ -33,6 +33,14 @@ def test_equidistant_views_have_equal_weights() -> None:
     np.testing.assert_allclose(angular_weights(np.arange(360) * 1.0), np.pi / 360)
 
 
+def test_about_a_tilted_axis_the_opposite_view_is_another_direction() -> None:
+    weights = angular_weights(np.arange(360) * 1.0, turn_deg=360.0)
+    np.testing.assert_allclose(weights, np.pi / 360)
+    lost = angular_weights(np.delete(np.arange(360.0), 50), turn_deg=360.0)
+    np.testing.assert_allclose(lost[[49, 50]], 1.5 * np.pi / 360)
+    assert lost.sum() == pytest.approx(np.pi)
+
+
 def test_both_ends_of_a_half_turn_share_one_direction() -> None:
     weights = angular_weights(np.linspace(0, 180, 181))
     np.testing.assert_allclose(weights[[0, -1]], np.pi / 360)

@@ -14,6 +14,17 @@ r"""Where the rays, the axis and the pixels are: the only source of conventions.
 A point (x, y) of a horizontal slice, in pixels from the axis, falls on the detector column
 ``axis_column + x cos(angle) + y sin(angle)``. Pixel centres lie at integers, so that the
 middle of a detector with n columns is (n - 1) / 2.
+
+A point (x, y, z), with z along the axis towards higher rows, falls at::
+
+    u = x cos(angle) + y sin(angle)
+    v = z cos(tilt) + (y cos(angle) - x sin(angle)) sin(tilt)
+
+    column = axis_column      + u cos(roll) + v sin(roll)
+    row    = (rows - 1) / 2   + v cos(roll) - u sin(roll)
+
+So z = 0 is where the axis passes the middle row, there at `axis_column`. Seen along the beam with
+row 0 at the top, the upper end of the axis leans towards the source.
 """
 
 from __future__ import annotations
