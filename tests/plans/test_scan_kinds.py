@@ -18,9 +18,10 @@ from tests.plans.scripted import Driver, Named, beamline
 from tests.plans.test_tomography import lease_words
 from voltomo.dose.lease import LeaseRequest
 from voltomo.model.arming import BeamNeed, FrameBlock, TriggerTrain
+from voltomo.model.beam_window import beam_window
 from voltomo.model.place import Place
 from voltomo.model.scan_spec import Block, ScanSpec
-from voltomo.plans.arithmetic import Pace, beam_window, lease_groups, steps_beam_seconds
+from voltomo.plans.arithmetic import Pace, lease_groups, steps_beam_seconds
 from voltomo.plans.laminography import laminography
 from voltomo.plans.radiography import flats_and_darks, radiography
 from voltomo.plans.scan import scan
