@@ -40,6 +40,8 @@ class ScanFile(BaseModel):
         Frames with the sample out of the beam, before the first sweep.
     flats_after : int
         Likewise, after the last.
+    last_scan : bool
+        Whether it may take the dose that the sample's policy keeps back for the end of a series.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,6 +57,7 @@ class ScanFile(BaseModel):
     darks: int = Field(default=20, ge=1)
     flats_before: int = Field(default=20, ge=1)
     flats_after: int = Field(default=20, ge=0)
+    last_scan: bool = False
 
     @field_validator("period_s")
     @classmethod
@@ -102,4 +105,5 @@ class ScanFile(BaseModel):
             flats_before=self.flats_before,
             flats_after=self.flats_after,
             flats_shift_mm=beamline.flats_shift_mm,
+            last_scan=self.last_scan,
         )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.dose.guard_rig import FLUX, RATE_GY_S, Rig
+from tests.dose.test_guard_policies import policy
 from voltomo.dose.guard_table import ROWS, TABLE, Cause, Deed
 from voltomo.dose.guard_words import ShutterState
 from voltomo.dose.lease import LeaseRequest
@@ -45,6 +46,14 @@ def use_up(rig: Rig) -> None:
     lease = rig.core.lease
     assert lease is not None
     while rig.core.account.spent(lease, rig.now_s).open_s < 1.1 * 2.0 + 0.5 - STEP_S:
+        rig.run(STEP_S, lease.lease_id)
+
+
+def into_amber(rig: Rig) -> None:
+    """Until half of the limit has been received, but for a step."""
+    lease = rig.core.lease
+    assert lease is not None
+    while rig.core.account.used("cell", rig.now_s).dose_Gy < 20 * RATE_GY_S * 0.98:
         rig.run(STEP_S, lease.lease_id)
 
 
@@ -117,6 +126,10 @@ def fill_the_disk(rig: Rig) -> None:
 
 SCENES: dict[Cause, Scene] = {
     Cause.LIMIT: Scene(to_the_limit, rig={"limit_Gy": LIMIT_GY}),
+    Cause.RATE: Scene(
+        lambda rig: setattr(rig, "flux", 1.9 * FLUX), rig=policy(rate_Gy_s=1.5 * RATE_GY_S)
+    ),
+    Cause.AMBER: Scene(into_amber, more={"seconds": 30.0, "last_scan": True}, rig=policy()),
     Cause.USED_UP: Scene(use_up, more={"seconds": 2.0}),
     Cause.LEASE_SILENT: Scene(nothing, renewed=False),
     Cause.HELD_UP: Scene(lambda rig: rig.stall(0.45)),
@@ -160,7 +173,7 @@ def met(rig: Rig, deed: Deed, ways_out: int) -> bool:
     if deed is Deed.ALARM:
         return core.alarmed or core.warned
     if deed is Deed.NOTE:
-        return bool(rig.core.reason) and "clock" in rig.kinds()
+        return bool(rig.core.reason) and bool({"clock", "warn"} & set(rig.kinds()))
     if deed is Deed.WAY_OUT:
         return rig.ways_out > ways_out
     if deed is Deed.COUNT:
@@ -196,6 +209,9 @@ def test_every_cause_is_answered_in_time(cause: Cause) -> None:
     if row.early:
         # The beam is off before the cause comes about.
         deadline_s = 1.0
+    if cause is Cause.AMBER:
+        # The last step to it is still to be exposed.
+        deadline_s += 0.5
     if cause is Cause.HELD_UP:
         # The controller was at it meanwhile; a guard that comes back does not enable again.
         deadline_s = STEP_S

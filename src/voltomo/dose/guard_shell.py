@@ -305,7 +305,8 @@ class GuardShell:
                 await asyncio.sleep(_HURRIED_S if hurried else _TICK_S)
         finally:
             self._put_enable(0)
-            await asyncio.wait(self._tasks, timeout=_FAREWELL_S)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=_FAREWELL_S)
 
     @property
     def _fresh(self) -> bool:

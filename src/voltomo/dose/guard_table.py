@@ -18,6 +18,8 @@ class Cause(StrEnum):
     """Why the guard acts, in the words that the exposure log has."""
 
     LIMIT = "limit"
+    RATE = "dose rate"
+    AMBER = "amber"
     USED_UP = "used up"
     LEASE_SILENT = "lease silent"
     HELD_UP = "guard held up"
@@ -111,6 +113,18 @@ ROWS = (
         "off, come to a limit of dose or of beam time",
         (Deed.REFUSE, Deed.CLOSE),
         early=True,
+    ),
+    Row(
+        Cause.RATE,
+        "the dose rate with the beam open, as a bound, is above what the sample's policy allows "
+        "for a class of material in it",
+        (Deed.REFUSE, Deed.CLOSE),
+    ),
+    Row(
+        Cause.AMBER,
+        "a class of material in the sample has received the part of its limit from which on its "
+        "policy warns",
+        (Deed.ALARM, Deed.NOTE),
     ),
     Row(
         Cause.USED_UP,

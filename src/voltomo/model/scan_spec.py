@@ -61,6 +61,8 @@ class ScanSpec(BaseModel):
         Frames of each kind. Priming happens with the shutter closed and fixes the clocks.
     flats_shift_mm : float
         How far the sample leaves the beam sideways for flats, to either side.
+    last_scan : bool
+        Whether it may take the dose that the sample's policy keeps back for the end of a series.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,6 +78,7 @@ class ScanSpec(BaseModel):
     flats_before: int = Field(default=20, ge=1)
     flats_after: int = Field(default=20, ge=0)
     flats_shift_mm: float = 5.0
+    last_scan: bool = False
 
     @model_validator(mode="after")
     def _exposure_fits(self) -> ScanSpec:
