@@ -52,15 +52,9 @@ class Rig:
 
     log: GuardLog
 
-    def __init__(
-        self,
-        limit_Gy: float = 1e5,
-        limit_s: float = 1e4,
-        of_sample: dict[str, Any] | None = None,
-        **more: Any,
-    ) -> None:
+    def __init__(self, limit_Gy: float = 1e5, limit_s: float = 1e4, **more: Any) -> None:
         limits = {"dose_limit_Gy": limit_Gy, "beam_limit_s": limit_s}
-        cell = Sample(name="cell", material="NMC811", **limits, **(of_sample or {}))
+        cell = Sample(name="cell", material="NMC811", **limits, **more.pop("of_sample", {}))
         self.settings = GuardSettings(samples=(cell,), **more)
         self.disk = Disk()
         self.answers: dict[str, dict[str, Any]] = {}

@@ -170,8 +170,8 @@ def test_an_override_is_recorded_bounded_and_ends_by_itself() -> None:
 
 def test_overrides_do_not_add_up_and_at_most_double_the_limit() -> None:
     rig = Rig(**policy())
-    for _ in range(3):
-        answer = override(rig, extra_s=1000.0)
+    override(rig, extra_s=1000.0)
+    answer = override(rig, extra_s=1000.0)
     assert answer["class_limit_Gy"] == {"electrolyte": pytest.approx(80 * RATE_GY_S)}
 
 
