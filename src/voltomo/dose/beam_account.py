@@ -6,7 +6,6 @@ out leaves as log entries, and its ledger is always the fold of those.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +14,18 @@ from uuid import uuid4
 from voltomo.dose.absorption import Absorption
 from voltomo.dose.beam_track import BeamTrack
 from voltomo.dose.budget import Budget, early_s, widened_sample
-from voltomo.dose.exposure import OUT_OF_FIELD, REPLAY, Exposure, OpenBeam
+from voltomo.dose.exposure import (
+    OUT_OF_FIELD,
+    REPLAY,
+    UNKNOWN_TIMES,
+    Exposure,
+    OpenBeam,
+    unwatched,
+)
 from voltomo.dose.flux_record import FluxRecord
+from voltomo.dose.guard_heat import HeatWatch
 from voltomo.dose.guard_settings import GuardSettings
-from voltomo.dose.guard_words import HeldLease
+from voltomo.dose.guard_words import HeldLease, Spent
 from voltomo.dose.lease import LeaseRequest, Settlement
 from voltomo.dose.ledger import Account, Ledger
 from voltomo.dose.policies import Override
@@ -33,15 +40,6 @@ _CHARGED_IN_FULL = "reservation charged in full: the guard died"
 _NO_ENERGY = (
     "the photon energy is not read; the worse of the declared and the last that was read counts"
 )
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What a lease has cost so far, what is not in the log yet included."""
-
-    dose_Gy: float
-    charged_s: float
-    open_s: float
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,7 @@ class BeamAccount:
         self.mounted: str | None = None
         self.absorption = absorption
         self._policies = {s.name: settings.policy_of(s) for s in settings.samples}
+        self.heat = {name: HeatWatch(name, path) for name, path in settings.heat.items()}
         self._write_out = write
         self._ended: list[_Ended] = []
         self._counted_until_s = 0.0
@@ -221,6 +220,13 @@ class BeamAccount:
         highest = max(self.flux.bound_per_cm2_s(now_s), declared)
         return highest * self.absorption.of(sample)
 
+    def warm(self, now_s: float) -> None:
+        """Follow how warm each sample is, by the flux that is on it, as a bound."""
+        lit = self.payer.sample if self.beam is not None and self.payer is not None else None
+        flux = self.flux.bound_per_cm2_s(now_s) if lit is not None and not self.stamp else 0.0
+        for name, watch in self.heat.items():
+            watch.step(flux if name == lit else 0.0, now_s)
+
     def top_up(self, now_s: float) -> None:
         """Reserve the next chunk when a dead guard could cost more than is reserved."""
         payer = self.payer
@@ -238,20 +244,9 @@ class BeamAccount:
         for lease in dead:
             held = HeldLease(lease.lease_id, lease.sample, lease.purpose, lease.scan_uid, None)
             held.stamps[_CHARGED_IN_FULL] = None
-            rest = Exposure(
-                opened_utc_s=math.nan,
-                closed_utc_s=math.nan,
-                flux=[],
-                dose_per_fluence_Gy_cm2=self.absorption.of(lease.sample),
-                dose_Gy=lease.rest_Gy,
-                dose_central_Gy=lease.rest_Gy,
-                open_s=lease.rest_s,
-                charged_s=lease.rest_s,
-                stamp=_CHARGED_IN_FULL,
-            )
+            rest = unwatched(lease, self.absorption.of(lease.sample), _CHARGED_IN_FULL)
             entry = rest.entry(lease.lease_id, lease.sample, lease.scan_uid, lease.purpose)
-            # When it was open is not known.
-            self.write("exposure", entry | {"opened_utc_s": None, "closed_utc_s": None})
+            self.write("exposure", entry | UNKNOWN_TIMES)
             self.write("settle", held.settlement(lease, "the guard died").model_dump())
         return [lease.lease_id for lease in dead]
 

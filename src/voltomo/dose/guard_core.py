@@ -126,6 +126,9 @@ class GuardCore(GuardLeases):
         self._latched = dict(self.account.ledger.latched)
         dead = self.account.charge_dead_leases()
         self._died_leased = bool(dead)
+        if dead:
+            for watch in self.account.heat.values():
+                watch.start_warm(self.settings.flux_upper_bound_per_cm2_s)
         settings = self.settings.model_dump()
         self._log(
             "start", {"settings": settings, "charged": dead, "utc": now_s, "boot_id": boot_id}
@@ -213,6 +216,7 @@ class GuardCore(GuardLeases):
             if without:
                 self._note += ": find out who opened it"
         self._hold_zero(now_s)
+        self.account.warm(now_s)
         lease = self.lease
         if lease is not None and lease.ending is not None and late_s > 0:
             # That it closed may wait in the queue: a deaf guard must not say that it is open.
@@ -253,6 +257,9 @@ class GuardCore(GuardLeases):
             state = self.account.policy(payer.sample, now_s) if payer is not None else None
             if state is not None and state.amber:
                 yield Trip(Cause.AMBER, state.amber)
+        for watch in self.account.heat.values():
+            if watch.warning:
+                yield Trip(Cause.HEATING, watch.warning)
 
     def _warn(self, found: dict[Cause, str]) -> None:
         """Log what is new of it."""

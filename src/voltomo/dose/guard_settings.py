@@ -6,9 +6,17 @@ import json
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from voltomo.dose.attenuation import HIGHEST_ENERGY_keV, LOWEST_ENERGY_keV
+from voltomo.dose.guard_heat import HeatPath
 from voltomo.dose.materials import UnknownMaterialError, material
 from voltomo.dose.policies import Policy
 from voltomo.dose.policy_file import find_policy
@@ -31,6 +39,8 @@ class GuardSettings(BaseModel):
         Who may be exposed. A sample that is not listed gets no beam.
     policies : tuple of Policy
         Limits by class of material under a name, besides those that ship; samples name theirs.
+    heat : dict
+        How heat leaves each sample, by its name; one that is not listed is not watched.
     current_sample : str or None
         Who pays for a beam that nobody asked for, until a first lease names a sample.
     energy_keV : float
@@ -106,6 +116,7 @@ class GuardSettings(BaseModel):
     source: Literal["twin", "replay", "beamline"] = "twin"
     samples: tuple[Sample, ...] = ()
     policies: tuple[Policy, ...] = ()
+    heat: dict[str, HeatPath] = {}
     current_sample: str | None = None
     energy_keV: float = Field(default=20.0, ge=LOWEST_ENERGY_keV, le=HIGHEST_ENERGY_keV)
     flux_upper_bound_per_cm2_s: float = Field(default=2e11, gt=0)
@@ -163,6 +174,17 @@ class GuardSettings(BaseModel):
                     f"({', '.join(sorted(kinds))}); name what else is in the beam under 'also'"
                 )
         return self
+
+    @field_validator("heat")
+    @classmethod
+    def _heated_samples_are_known(
+        cls, heat: dict[str, HeatPath], before: ValidationInfo
+    ) -> dict[str, HeatPath]:
+        known = {sample.name for sample in before.data.get("samples", ())}
+        strange = sorted(set(heat) - known)
+        if strange:
+            raise ValueError(f"no sample is called {', '.join(strange)}")
+        return heat
 
     def policy_of(self, sample: Sample) -> Policy | None:
         """The policy that a sample names; None where it names none.

@@ -377,5 +377,6 @@ class GuardShell:
             "BudgetDose": status["dose_left_Gy"],
             "BudgetSeconds": status["seconds_left"],
             "Stops": core.stops,
+            "Rise": max((watch.rise_K for watch in core.account.heat.values()), default=0.0),
         }
         self.records.show(words, numbers, alarm=2 if core.alarmed else int(core.warned))

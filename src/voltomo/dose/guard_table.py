@@ -20,6 +20,7 @@ class Cause(StrEnum):
     LIMIT = "limit"
     RATE = "dose rate"
     AMBER = "amber"
+    HEATING = "heating"
     USED_UP = "used up"
     LEASE_SILENT = "lease silent"
     HELD_UP = "guard held up"
@@ -125,6 +126,12 @@ ROWS = (
         "a class of material in the sample has received the part of its limit from which on its "
         "policy warns",
         (Deed.ALARM, Deed.NOTE),
+    ),
+    Row(
+        Cause.HEATING,
+        "by its heat path and the flux, as a bound, the sample gets as warm in the beam as it may",
+        (Deed.REFUSE, Deed.CLOSE, Deed.ALARM),
+        early=True,
     ),
     Row(
         Cause.USED_UP,

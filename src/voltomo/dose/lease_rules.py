@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from voltomo.dose.beam_account import BeamAccount
+from voltomo.dose.budget import early_s
 from voltomo.dose.guard_table import Cause, Trip
 from voltomo.dose.guard_words import HeldLease
 from voltomo.dose.lease import LeaseRequest
@@ -79,6 +80,9 @@ def unaffordable(account: BeamAccount, request: LeaseRequest, now_s: float) -> s
         scan_seconds = request.scan_seconds or request.seconds
         what = request.purpose or "this"
         refusal = state.refusal(request.seconds, scan_seconds, what, last=request.last_scan)
+    watch = account.heat.get(request.sample)
+    if watch is not None and not refusal:
+        refusal = watch.refusal(account.flux.bound_per_cm2_s(now_s), request.seconds)
     doubt = account.flux.doubt(now_s)
     if refusal and doubt:
         refusal += f" ({doubt}; {UPPER_BOUND_COUNTS})"
@@ -163,6 +167,11 @@ def over_limit(account: BeamAccount, name: str, now_s: float) -> Trip | None:
     spent = account.budget(sample, now_s).spent()
     if spent:
         return Trip(Cause.LIMIT, spent)
+    watch = account.heat.get(name)
+    if watch is not None and not account.stamp:
+        hot = watch.trip(account.flux.bound_per_cm2_s(now_s), early_s(account.settings))
+        if hot:
+            return Trip(Cause.HEATING, hot)
     state = account.policy(name, now_s)
     return None if state is None else state.trip()
 
