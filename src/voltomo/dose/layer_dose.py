@@ -21,7 +21,14 @@ from voltomo.dose.shapes import Shape
 from voltomo.dose.spectrum import Spectrum
 from voltomo.dose.stopping import stopping_ratio
 
-__all__ = ["PartRate", "Turning", "absorbed_power_W", "layer_rates", "per_fluence_Gy_cm2"]
+__all__ = [
+    "PartRate",
+    "Turning",
+    "absorbed_power_W",
+    "layer_rates",
+    "per_fluence_Gy_cm2",
+    "through_cm",
+]
 
 Floats = NDArray[np.float64]
 
@@ -166,13 +173,22 @@ def absorbed_power_W(
         Lean of the axis.
     """
     mu_per_cm = np.stack([mu_total(each.material, spectrum.energy_keV) for each in shape.layers])
-    centre = np.zeros(3)
     most = 0.0
-    for direction in beam_directions(np.linspace(0.0, 180.0, 37), tilt_deg):
-        path = shape.upstream_cm(centre, direction) + shape.upstream_cm(centre, -direction)
+    for path in through_cm(shape, beam_directions(np.linspace(0.0, 180.0, 37), tilt_deg)):
         taken = -np.expm1(-(path @ mu_per_cm)) * spectrum.flux_per_cm2_s * spectrum.energy_keV
         most = max(most, float(taken.sum()) * JOULE_PER_KEV)
     return most * min(beam_cm[0], shape.width_cm) * beam_cm[1]
+
+
+def through_cm(shape: Shape, directions: Floats) -> Floats:
+    """Path in each layer of the ray through the middle of the cell, shape (k, layers)."""
+    centre = np.zeros(3)
+    return np.stack(
+        [
+            shape.upstream_cm(centre, along) + shape.upstream_cm(centre, -along)
+            for along in directions
+        ]
+    )
 
 
 def _lit(points_cm: Floats, angle_deg: float, turning: Turning) -> Floats:
