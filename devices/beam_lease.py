@@ -56,6 +56,7 @@ class BeamLease(GuardChannel):
         self._end = threading.Event()
         self._held: str | None = None
         self._watching: list[Status] = []
+        self._need: BeamNeed | None = None
 
     @property
     def held(self) -> bool:
@@ -95,7 +96,8 @@ class BeamLease(GuardChannel):
         settling.join(1.0)
 
     def _check(self, need: BeamNeed) -> None:
-        answer = self.status_of(need.sample)
+        self._need = need
+        answer = self.status_of(need.sample, seconds=need.seconds, last_scan=need.last_scan)
         if not answer.get("ok"):
             raise fault(
                 self.name,
@@ -109,6 +111,13 @@ class BeamLease(GuardChannel):
                 "a guard that gives leases",
                 f"a latched one: {answer.get('reason')}",
                 "no beam was used; find the cause, then: voltomo guard reset --reason 'WHY'",
+            )
+        if answer.get("refusal"):
+            raise fault(
+                self.name,
+                f"{need.seconds:.1f} s of beam for the whole scan of {need.sample!r}",
+                str(answer["refusal"]),
+                "no beam was used",
             )
         left_s = float(answer["seconds_left"])
         if need.seconds > left_s or float(answer["dose_left_Gy"]) <= 0:
@@ -135,9 +144,17 @@ class BeamLease(GuardChannel):
             if not self.engine_running():
                 raise fault(self.name, "a RunEngine that runs", "none", "no beam was used")
             self._end = threading.Event()
-            self._held = self.request(request)
+            self._held = self.request(self._of_scan(request))
             beat = CAThread(target=self._renew_until, args=(self._end,), daemon=True)
             beat.start()
+
+    def _of_scan(self, request: LeaseRequest) -> LeaseRequest:
+        """A request that says what scan it is part of, as far as that was prepared."""
+        need = self._need
+        if need is None or request.scan_seconds is not None or need.sample != request.sample:
+            return request
+        of_scan = {"scan_seconds": need.seconds, "last_scan": need.last_scan}
+        return request.model_copy(update=of_scan)
 
     def _renew_until(self, end: threading.Event) -> None:
         """The heartbeat: it stops with the RunEngine, with a device, or with the lease."""

@@ -105,9 +105,18 @@ class GuardChannel(Device):
             raise LeaseLost(str(reply.get("error", "the guard knows no such lease")))
         return Settlement.model_validate(reply["settlement"])
 
-    def status_of(self, sample: str) -> dict[str, Any]:
-        """What the sample has received and may still receive."""
-        return self.ask("status", sample=sample)
+    def status_of(self, sample: str, **wanted: Any) -> dict[str, Any]:
+        """What the sample has received and may still receive.
+
+        Parameters
+        ----------
+        sample : str
+            Whose account.
+        wanted : dict
+            ``seconds`` of beam and ``last_scan`` of a scan: ``refusal`` then says why its policy
+            does not allow it, if it does not.
+        """
+        return self.ask("status", sample=sample, **wanted)
 
     def reset(self, reason: str) -> None:
         """Let a latched guard give leases again.

@@ -134,7 +134,7 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
     setup = CameraSetup(
         geometry.rows, geometry.columns, spec.exposure_s, spec.period_s, spec.triggers
     )
-    need = BeamNeed(spec.sample, facts.beam_s)
+    need = BeamNeed(spec.sample, facts.beam_s, spec.last_scan)
     # One after the other: a refusal leaves no other device at work.
     for device, what, patience_s in (
         (beamline.trigger, None, 10.0),

@@ -82,6 +82,8 @@ class ScanFile(BaseModel):
     stored_flats : str or None
         Uid of a recorded run, its first digits, or "last": its flats stand in, where the sample
         cannot leave the beam.
+    last_scan : bool
+        Whether it may take the dose that the sample's policy keeps back for the end of a series.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -112,6 +114,7 @@ class ScanFile(BaseModel):
     flats_after: int | None = Field(default=None, ge=0)
     flats_every: int = Field(default=0, ge=0)
     stored_flats: str | None = Field(default=None, max_length=64)
+    last_scan: bool = False
 
     @field_validator("projections")
     @classmethod
@@ -194,7 +197,7 @@ class ScanFile(BaseModel):
         names = (
             "sample", "exposure_s", "period_s", "turns", "order", "interlace", "angles", "gate",
             "steps_per_lease", "every_s", "half_acquisition", "darks", "flats_every",
-            "stored_flats",
+            "stored_flats", "last_scan",
         )  # fmt: skip
         sweeps = 0 if self.kind == "flats_and_darks" else self.sweeps
         return {name: getattr(self, name) for name in names} | {"sweeps": sweeps}

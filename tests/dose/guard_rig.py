@@ -53,7 +53,8 @@ class Rig:
     log: GuardLog
 
     def __init__(self, limit_Gy: float = 1e5, limit_s: float = 1e4, **more: Any) -> None:
-        cell = Sample(name="cell", material="NMC811", dose_limit_Gy=limit_Gy, beam_limit_s=limit_s)
+        limits = {"dose_limit_Gy": limit_Gy, "beam_limit_s": limit_s}
+        cell = Sample(name="cell", material="NMC811", **limits, **more.pop("of_sample", {}))
         self.settings = GuardSettings(samples=(cell,), **more)
         self.disk = Disk()
         self.answers: dict[str, dict[str, Any]] = {}

@@ -59,7 +59,7 @@ def test_a_monitor_that_dies_under_the_beam_costs_the_upper_bound_since_its_last
 def test_an_energy_that_is_not_read_counts_as_the_worse_of_declared_and_last() -> None:
     rig = Rig(energy_keV=20.0)
     per_fluence = {20.0: 5e-10, 40.0: 1e-10}
-    rig.core.account._dose_per_fluence = lambda _, energy_keV: per_fluence[energy_keV]
+    rig.core.account.absorption._own = lambda _, energy_keV: per_fluence[energy_keV]
     rig.core.energy(40.0)
     rig.run(0.2)
     lease = rig.request(5.0)["lease_id"]

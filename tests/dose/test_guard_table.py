@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.dose.guard_rig import FLUX, RATE_GY_S, Rig
+from tests.dose.test_guard_heat import heated
+from tests.dose.test_guard_policies import policy
 from voltomo.dose.guard_table import ROWS, TABLE, Cause, Deed
 from voltomo.dose.guard_words import ShutterState
 from voltomo.dose.lease import LeaseRequest
@@ -23,12 +25,13 @@ class Scene:
     """How a cause comes about, from a lease that is live and has beam.
 
     ``renewed``: the holder goes on renewing. ``begin`` brings the cause about. ``more`` goes into
-    the request, ``rig`` into the rig.
+    the request, ``rig`` into the rig; ``ask_s`` of beam are refused while the cause lasts.
     """
 
     begin: Callable[[Rig], Any]
     renewed: bool = True
     more: dict[str, Any] | None = None
+    ask_s: float = 0.1
     rig: dict[str, Any] | None = None
 
 
@@ -45,6 +48,14 @@ def use_up(rig: Rig) -> None:
     lease = rig.core.lease
     assert lease is not None
     while rig.core.account.spent(lease, rig.now_s).open_s < 1.1 * 2.0 + 0.5 - STEP_S:
+        rig.run(STEP_S, lease.lease_id)
+
+
+def into_amber(rig: Rig) -> None:
+    """Until half of the limit has been received, but for a step."""
+    lease = rig.core.lease
+    assert lease is not None
+    while rig.core.account.used("cell", rig.now_s).dose_Gy < 20 * RATE_GY_S * 0.98:
         rig.run(STEP_S, lease.lease_id)
 
 
@@ -117,6 +128,16 @@ def fill_the_disk(rig: Rig) -> None:
 
 SCENES: dict[Cause, Scene] = {
     Cause.LIMIT: Scene(to_the_limit, rig={"limit_Gy": LIMIT_GY}),
+    Cause.RATE: Scene(
+        lambda rig: setattr(rig, "flux", 1.9 * FLUX), rig=policy(rate_Gy_s=1.5 * RATE_GY_S)
+    ),
+    Cause.AMBER: Scene(into_amber, more={"seconds": 30.0, "last_scan": True}, rig=policy()),
+    Cause.HEATING: Scene(
+        lambda rig: setattr(rig, "flux", 1.9 * FLUX),
+        more={"seconds": 0.6},
+        ask_s=60.0,
+        rig=heated(),
+    ),
     Cause.USED_UP: Scene(use_up, more={"seconds": 2.0}),
     Cause.LEASE_SILENT: Scene(nothing, renewed=False),
     Cause.HELD_UP: Scene(lambda rig: rig.stall(0.45)),
@@ -150,7 +171,7 @@ SCENES: dict[Cause, Scene] = {
 }
 
 
-def met(rig: Rig, deed: Deed, ways_out: int) -> bool:
+def met(rig: Rig, deed: Deed, ways_out: int, ask_s: float = 0.1) -> bool:
     """Whether a deed is done."""
     core = rig.core
     if deed is Deed.CLOSE:
@@ -160,7 +181,7 @@ def met(rig: Rig, deed: Deed, ways_out: int) -> bool:
     if deed is Deed.ALARM:
         return core.alarmed or core.warned
     if deed is Deed.NOTE:
-        return bool(rig.core.reason) and "clock" in rig.kinds()
+        return bool(rig.core.reason) and bool({"clock", "warn"} & set(rig.kinds()))
     if deed is Deed.WAY_OUT:
         return rig.ways_out > ways_out
     if deed is Deed.COUNT:
@@ -169,7 +190,7 @@ def met(rig: Rig, deed: Deed, ways_out: int) -> bool:
         bound = rig.settings.flux_upper_bound_per_cm2_s
         return core.account.flux.bound_per_cm2_s(rig.now_s) >= bound > FLUX
     more = {"trigger_deadline_s": 1.0} if core._count is None else {}
-    answer = rig.request(0.1, **more) if core.lease is None else {"ok": True}
+    answer = rig.request(ask_s, **more) if core.lease is None else {"ok": True}
     return answer.get("ok") is False
 
 
@@ -196,6 +217,9 @@ def test_every_cause_is_answered_in_time(cause: Cause) -> None:
     if row.early:
         # The beam is off before the cause comes about.
         deadline_s = 1.0
+    if cause is Cause.AMBER:
+        # The last step to it is still to be exposed.
+        deadline_s += 0.5
     if cause is Cause.HELD_UP:
         # The controller was at it meanwhile; a guard that comes back does not enable again.
         deadline_s = STEP_S
@@ -207,7 +231,7 @@ def test_every_cause_is_answered_in_time(cause: Cause) -> None:
     assert not missing, f"not done {deadline_s:g} s after it began: {missing}"
     if Deed.REFUSE in row.deeds:
         rig.run(0.8)
-        assert met(rig, Deed.REFUSE, ways_out)
+        assert met(rig, Deed.REFUSE, ways_out, scene.ask_s)
     assert rig.dose_Gy() >= rig.truth_Gy
 
 

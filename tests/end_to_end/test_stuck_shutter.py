@@ -93,7 +93,8 @@ def test_a_shutter_stuck_open_raises_the_alarm_and_goes_on_being_counted(
     said = refused("guard", "reset", "--reason", "hoping for the best", *where)
     assert said.startswith("the guard stays latched: the shutter was told to close and is still ")
     assert said.endswith("not reset: the shutter is not read closed; close it by hand first")
-    assert of_kind(entries(beamline, known), "reserve")[-1]["reserved_Gy"] > reserved
+    # With the filters in nothing comes that would have to be reserved for; what came is.
+    assert of_kind(entries(beamline, known), "reserve")[-1]["reserved_Gy"] >= reserved
 
     world.heal()
     wait_until_shut(beamline)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,8 @@ def run_guard_status(run_folder: Path | None) -> None:
             f"sample  {sample.name}: {found['dose_Gy']:.4g} Gy received, "
             f"{found['dose_left_Gy']:.4g} Gy and {found['seconds_left']:.4g} s of beam left"
         )
+        for line_of_policy in _policy_lines(found):
+            say(f"        {line_of_policy}")
 
 
 def run_guard_reset(reason: str, run_folder: Path | None) -> None:
@@ -161,3 +164,46 @@ def run_guard_reset(reason: str, run_folder: Path | None) -> None:
             raise Refused(f"the guard stays latched: {line.get('Reason')}")
         time.sleep(_POLL_S)
     say("the guard gives leases again; the reason is in the exposure log")
+
+
+def _policy_lines(found: dict[str, Any]) -> Iterator[str]:
+    """How a sample stands to its policy; nothing where it has none."""
+    if "policy" not in found:
+        return
+    unverified = found["unverified"]
+    stamp = f" (unverified default: {', '.join(unverified)})" if unverified else ""
+    yield f"policy {found['policy']}: {found['colour']}{stamp}"
+    for name, limit_Gy in found["class_limit_Gy"].items():
+        if limit_Gy is not None and name in found["class_dose_Gy"]:
+            yield f"{name}: {found['class_dose_Gy'][name]:.4g} Gy of {limit_Gy:.4g} Gy"
+
+
+def run_guard_override(
+    sample: str,
+    extra_Gy: dict[str, float],
+    hours: float,
+    by: str,
+    reason: str,
+    run_folder: Path | None,
+) -> None:
+    """Set a limit aside; who, why, how much and until when goes into the exposure log.
+
+    Raises
+    ------
+    Refused
+        The guard does not take it: no such limit, no reason, too long.
+    """
+    line = _Line(RunFolder.locate(run_folder))
+    line.demand_guard()
+    wanted = {
+        "by": by,
+        "reason": reason,
+        "extra_Gy": extra_Gy,
+        "until_utc_s": time.time() + 3600 * hours,
+    }
+    answer = line.ask("override", sample=sample, override=wanted)
+    if not answer.get("ok"):
+        raise Refused(str(answer.get("error", "the guard gave no reason")))
+    say(f"set aside for {hours:g} h; who, why and how much is in the exposure log")
+    for line_of_policy in _policy_lines(answer):
+        say(line_of_policy)

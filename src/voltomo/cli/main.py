@@ -178,6 +178,26 @@ def guard_reset(
     run_guard_reset(reason, run_folder)
 
 
+@guard_commands.command("override")
+def guard_override(
+    sample: Annotated[str, typer.Argument(help="Whose limit is set aside.")],
+    material_class: Annotated[
+        str, typer.Option("--class", help="Class of material, as its policy names it.")
+    ],
+    extra_Gy: Annotated[
+        float, typer.Option("--extra-gy", help="More dose in Gy; the limit at most doubles.")
+    ],
+    hours: Annotated[float, typer.Option(help="When it ends by itself, 72 h from now at most.")],
+    by: Annotated[str, typer.Option(help="Who answers for it.")],
+    reason: Annotated[str, typer.Option(help="Why, in ten characters or more.")],
+    run_folder: Folder = None,
+) -> None:
+    """Set a limit of dose aside: recorded, with a reason, for a bounded dose and time."""
+    from voltomo.cli.guard import run_guard_override
+
+    run_guard_override(sample, {material_class: extra_Gy}, hours, by, reason, run_folder)
+
+
 @guard_commands.command("watch")
 def guard_watch(
     shutter: Annotated[str, typer.Argument(metavar="SHUTTER_PV", help="PV of the shutter.")],

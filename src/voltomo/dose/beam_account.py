@@ -6,44 +6,40 @@ out leaves as log entries, and its ledger is always the fold of those.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from voltomo.dose.absorption import Absorption
 from voltomo.dose.beam_track import BeamTrack
-from voltomo.dose.budget import Budget
-from voltomo.dose.exposure import OUT_OF_FIELD, REPLAY, Exposure, OpenBeam
+from voltomo.dose.budget import Budget, early_s, widened_sample
+from voltomo.dose.exposure import (
+    OUT_OF_FIELD,
+    REPLAY,
+    UNKNOWN_TIMES,
+    Exposure,
+    OpenBeam,
+    unwatched,
+)
 from voltomo.dose.flux_record import FluxRecord
+from voltomo.dose.guard_heat import HeatWatch
 from voltomo.dose.guard_settings import GuardSettings
-from voltomo.dose.guard_words import HeldLease
+from voltomo.dose.guard_words import HeldLease, Spent
 from voltomo.dose.lease import LeaseRequest, Settlement
 from voltomo.dose.ledger import Account, Ledger
+from voltomo.dose.policies import Override
+from voltomo.dose.policy_rules import PolicyState, class_doses_Gy
 from voltomo.model.sample import Sample
 
-__all__ = ["BeamAccount", "DosePerFluence"]
-
-DosePerFluence = Callable[[str, float], float]
-"""Gray for one photon per cm2, of a material's name and an energy in keV."""
+__all__ = ["BeamAccount"]
 
 _SPLIT_s = 10.0
 _NOBODY = "unknown"
-# Pays where no sample is known: heavier than what batteries are made of.
-_NOBODY_MATERIAL = "copper"
 _CHARGED_IN_FULL = "reservation charged in full: the guard died"
 _NO_ENERGY = (
     "the photon energy is not read; the worse of the declared and the last that was read counts"
 )
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What a lease has cost so far, what is not in the log yet included."""
-
-    dose_Gy: float
-    charged_s: float
-    open_s: float
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ class BeamAccount:
     ----------
     settings : GuardSettings
         Samples, calibration, times.
-    dose_per_fluence : callable
+    absorption : Absorption
         The physics.
     ledger : Ledger
         The fold of the exposure log so far.
@@ -77,7 +73,7 @@ class BeamAccount:
     def __init__(
         self,
         settings: GuardSettings,
-        dose_per_fluence: DosePerFluence,
+        absorption: Absorption,
         ledger: Ledger,
         write: Callable[[str, Any], None],
     ) -> None:
@@ -90,8 +86,9 @@ class BeamAccount:
         self.payer: HeldLease | None = None
         self.out_of_field = False
         self.mounted: str | None = None
-        self._dose_per_fluence = dose_per_fluence
-        self._energies_keV = (settings.energy_keV,)
+        self.absorption = absorption
+        self._policies = {s.name: settings.policy_of(s) for s in settings.samples}
+        self.heat = {name: HeatWatch(name, path) for name, path in settings.heat.items()}
         self._write_out = write
         self._ended: list[_Ended] = []
         self._counted_until_s = 0.0
@@ -122,42 +119,51 @@ class BeamAccount:
             return self.payer.sample
         return self.mounted or self.ledger.last_sample or self.settings.current_sample or _NOBODY
 
-    def dose_per_fluence_Gy_cm2(self, sample: str) -> float:
-        """Of the sample's material at the present energy; the worst known where it has none."""
-        return max(self._of_energy(sample, energy_keV) for energy_keV in self._energies_keV)
-
-    def _of_energy(self, sample: str, energy_keV: float) -> float:
-        known = self.settings.sample(sample)
-        materials = [known.material] if known else [s.material for s in self.settings.samples]
-        return max(self._physics(name, energy_keV) for name in materials or [_NOBODY_MATERIAL])
-
-    def _physics(self, material: str, energy_keV: float) -> float:
-        try:
-            return self._dose_per_fluence(material, energy_keV)
-        except ValueError:
-            # The energy readback lies outside the tables: the declared energy holds.
-            return self._dose_per_fluence(material, self.settings.energy_keV)
-
     def rate_Gy_s(self, sample: str, now_s: float) -> float:
         """Dose rate with the beam open, as a bound; zero where nothing is charged."""
         if self.stamp:
             return 0.0
-        return self.flux.bound_per_cm2_s(now_s) * self.dose_per_fluence_Gy_cm2(sample)
+        return self.flux.bound_per_cm2_s(now_s) * self.absorption.of(sample)
 
     def used(self, sample: str, now_s: float) -> Account:
         """What the sample has received up to now, the running stretch included."""
-        settled = self.ledger.settled(sample)
-        costs = [cost for payer, cost in self._unbooked(now_s) if payer.sample == sample]
-        return replace(
-            settled,
-            dose_Gy=settled.dose_Gy + sum(cost.dose_Gy for cost in costs),
-            open_s=settled.open_s + sum(cost.charged_s for cost in costs),
-        )
+        total, energy_keV = self.ledger.settled(sample).copy(), self.absorption.energy_keV(sample)
+        for payer, cost in self._unbooked(now_s):
+            if payer.sample == sample:
+                total.dose_Gy += cost.dose_Gy
+                total.open_s += cost.charged_s
+                total.light(cost.dose_Gy, cost.dose_per_fluence_Gy_cm2, energy_keV)
+        return total
 
     def budget(self, sample: Sample, now_s: float) -> Budget:
-        """What is left for a sample."""
+        """What is left for a sample, an override of its material's class included."""
         used, rate_Gy_s = self.used(sample.name, now_s), self.rate_Gy_s(sample.name, now_s)
+        override = self.override(sample.name)
+        if override is not None:
+            sample = widened_sample(sample, override, now_s)
         return Budget(self.settings, sample, used, rate_Gy_s)
+
+    def override(self, sample: str) -> Override | None:
+        """The last override of a sample, whether it still holds or not."""
+        found = self.ledger.overrides.get(sample)
+        return None if found is None else Override.model_validate(found)
+
+    def policy(self, sample: str, now_s: float) -> PolicyState | None:
+        """How a sample stands to its policy; None where it has none."""
+        policy, override = self._policies.get(sample), self.override(sample)
+        if policy is None:
+            return None
+        if override is not None:
+            policy = policy.widened(override, now_s)
+        flux = 0.0 if self.stamp else self.flux.bound_per_cm2_s(now_s)
+        each = self.absorption.of_classes(sample)
+        return PolicyState(
+            policy,
+            sample,
+            class_doses_Gy(self.used(sample, now_s), sample, self.absorption),
+            {str(name): flux * per_fluence for name, per_fluence in each.items()},
+            early_s(self.settings),
+        )
 
     def spent(self, lease: HeldLease, now_s: float, *, unread: bool = False) -> Spent:
         """What a lease has cost up to now.
@@ -212,7 +218,14 @@ class BeamAccount:
         """Dose rate of a sample in the field, at the highest flux that there can be."""
         declared = self.settings.flux_upper_bound_per_cm2_s
         highest = max(self.flux.bound_per_cm2_s(now_s), declared)
-        return highest * self.dose_per_fluence_Gy_cm2(sample)
+        return highest * self.absorption.of(sample)
+
+    def warm(self, now_s: float) -> None:
+        """Follow how warm each sample is, by the flux that is on it, as a bound."""
+        lit = self.payer.sample if self.beam is not None and self.payer is not None else None
+        flux = self.flux.bound_per_cm2_s(now_s) if lit is not None and not self.stamp else 0.0
+        for name, watch in self.heat.items():
+            watch.step(flux if name == lit else 0.0, now_s)
 
     def top_up(self, now_s: float) -> None:
         """Reserve the next chunk when a dead guard could cost more than is reserved."""
@@ -231,20 +244,9 @@ class BeamAccount:
         for lease in dead:
             held = HeldLease(lease.lease_id, lease.sample, lease.purpose, lease.scan_uid, None)
             held.stamps[_CHARGED_IN_FULL] = None
-            rest = Exposure(
-                opened_utc_s=math.nan,
-                closed_utc_s=math.nan,
-                flux=[],
-                dose_per_fluence_Gy_cm2=self.dose_per_fluence_Gy_cm2(lease.sample),
-                dose_Gy=lease.rest_Gy,
-                dose_central_Gy=lease.rest_Gy,
-                open_s=lease.rest_s,
-                charged_s=lease.rest_s,
-                stamp=_CHARGED_IN_FULL,
-            )
+            rest = unwatched(lease, self.absorption.of(lease.sample), _CHARGED_IN_FULL)
             entry = rest.entry(lease.lease_id, lease.sample, lease.scan_uid, lease.purpose)
-            # When it was open is not known.
-            self.write("exposure", entry | {"opened_utc_s": None, "closed_utc_s": None})
+            self.write("exposure", entry | UNKNOWN_TIMES)
             self.write("settle", held.settlement(lease, "the guard died").model_dump())
         return [lease.lease_id for lease in dead]
 
@@ -299,7 +301,7 @@ class BeamAccount:
             payer.stamps[cost.stamp] = None
         entry = cost.entry(payer.lease_id, payer.sample, payer.scan_uid, payer.purpose)
         place = self.track.place(cost.opened_utc_s, cost.closed_utc_s)
-        energy_keV = max(self._energies_keV, key=lambda e: self._of_energy(payer.sample, e))
+        energy_keV = self.absorption.energy_keV(payer.sample)
         self.write("exposure", entry | {"energy_keV": energy_keV, "place": place})
 
     def owes(self, lease: HeldLease) -> bool:
@@ -337,15 +339,12 @@ class BeamAccount:
         return settlement
 
     def energy(self, energy_keV: float | None) -> None:
-        """Take the readback; with None and nonsense the worse of declared and last counts."""
-        if energy_keV is not None and math.isfinite(energy_keV) and energy_keV > 0:
-            self._energies_keV = (energy_keV,)
-        else:
-            self._energies_keV = (self._energies_keV[0], self.settings.energy_keV)
+        """Take the readback; see `Absorption.read`."""
+        self.absorption.read(energy_keV)
         for ended in self._ended:
-            ended.beam.energy_changed(self.dose_per_fluence_Gy_cm2(ended.payer.sample))
+            ended.beam.energy_changed(self.absorption.of(ended.payer.sample))
         if self.beam is not None and self.payer is not None:
-            self.beam.energy_changed(self.dose_per_fluence_Gy_cm2(self.payer.sample))
+            self.beam.energy_changed(self.absorption.of(self.payer.sample))
             self._stamp_energy(self.payer)
 
     def place(self, out_of_field: bool, now_s: float) -> None:
@@ -358,13 +357,13 @@ class BeamAccount:
                 self._begin(now_s, first=False)
 
     def _stamp_energy(self, payer: HeldLease) -> None:
-        if len(self._energies_keV) > 1:
+        if self.absorption.uncertain:
             payer.stamps[_NO_ENERGY] = None
 
     def _begin(self, at_s: float, *, first: bool) -> None:
         if self.payer is not None:
             self._stamp_energy(self.payer)
-        per_fluence = self.dose_per_fluence_Gy_cm2(self.current_sample)
+        per_fluence = self.absorption.of(self.current_sample)
         self.beam = OpenBeam(
             self.settings, self.flux, at_s, per_fluence, stamp=self.stamp, first=first
         )

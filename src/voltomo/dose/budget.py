@@ -6,13 +6,40 @@ import math
 from dataclasses import dataclass
 
 from voltomo.dose.guard_settings import GuardSettings
+from voltomo.dose.guard_table import TABLE, Cause
 from voltomo.dose.ledger import Account
+from voltomo.dose.materials import material
+from voltomo.dose.policies import Override
 from voltomo.model.sample import Sample
 
-__all__ = ["Budget"]
+__all__ = ["Budget", "early_s", "widened_sample"]
 
 _TOP_UP_EVERY_s = 0.15
 _MOST_BEAM_s = 1.0
+
+
+def early_s(settings: GuardSettings) -> float:
+    """Open time by which a limit is acted on early: the table's deadline, travel, late stamps."""
+    deadline_s = TABLE[Cause.LIMIT].deadline_s(settings)
+    return deadline_s + settings.travel_s + 2 * settings.timing_margin_s
+
+
+def widened_sample(sample: Sample, override: Override, now_s: float) -> Sample:
+    """A sample whose own limit of dose is set aside while an override of its class holds.
+
+    As with a policy's limits, the dose at most doubles.
+    """
+    extra_Gy = override.extra_Gy.get(material(sample.material).material_class)
+    if extra_Gy is None or now_s >= override.until_utc_s:
+        return sample
+    return sample.model_copy(
+        update={
+            "dose_limit_Gy": sample.dose_limit_Gy + min(extra_Gy, sample.dose_limit_Gy),
+            "dose_limit_source": (
+                f"{sample.dose_limit_source}; set aside by {override.by}: {override.reason}"
+            ),
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -54,8 +81,8 @@ class Budget:
 
     @property
     def early_s(self) -> float:
-        """A budget ends this much open time early: decision, travel, late stamps."""
-        return self.settings.reaction_s + self.settings.travel_s + 2 * self.settings.timing_margin_s
+        """A budget ends this much open time early; see `early_s`."""
+        return early_s(self.settings)
 
     @property
     def reserve_s(self) -> float:

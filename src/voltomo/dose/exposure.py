@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from voltomo.dose.flux_record import FluxRecord
 from voltomo.dose.guard_settings import GuardSettings
+from voltomo.dose.ledger import OpenLease
 
-__all__ = ["OUT_OF_FIELD", "REPLAY", "Exposure", "OpenBeam"]
+__all__ = ["OUT_OF_FIELD", "REPLAY", "UNKNOWN_TIMES", "Exposure", "OpenBeam", "unwatched"]
+
+UNKNOWN_TIMES = {"opened_utc_s": None, "closed_utc_s": None}
+"""Of an exposure that nobody saw, in the log."""
 
 OUT_OF_FIELD = "sample out of the field"
 REPLAY = "replay: no dose"
@@ -37,6 +42,21 @@ class Exposure:
         """The exposure log's form, with who pays and what for."""
         who = {"lease_id": lease_id, "sample": sample, "scan_uid": scan_uid, "purpose": purpose}
         return who | asdict(self)
+
+
+def unwatched(lease: OpenLease, dose_per_fluence_Gy_cm2: float, stamp: str) -> Exposure:
+    """What a lease had reserved and nobody saw spent, as if all of it was."""
+    return Exposure(
+        opened_utc_s=math.nan,
+        closed_utc_s=math.nan,
+        flux=[],
+        dose_per_fluence_Gy_cm2=dose_per_fluence_Gy_cm2,
+        dose_Gy=lease.rest_Gy,
+        dose_central_Gy=lease.rest_Gy,
+        open_s=lease.rest_s,
+        charged_s=lease.rest_s,
+        stamp=stamp,
+    )
 
 
 class OpenBeam:

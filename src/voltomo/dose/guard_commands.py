@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from voltomo.dose.guard_core import GuardCore
 from voltomo.dose.lease import LeaseRequest
+from voltomo.dose.policies import Override
 
 __all__ = ["obey", "parse"]
 
-_KNOWN = "request, renew, settle, status"
+_KNOWN = "request, renew, settle, status, override"
 _LONGEST_ID = 64
 _LONGEST_WORD = 200
 
@@ -38,8 +39,7 @@ def obey(core: GuardCore, order: dict[str, Any], now_s: float) -> None:
         try:
             wanted = LeaseRequest.model_validate(order.get("request"))
         except ValidationError as error:
-            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            core.refuse(identity, f"the request is not understood: {_short(found)}", None)
+            core.refuse(identity, f"the request is not understood: {_found(error)}", None)
             return
         core.request(identity, wanted, now_s)
     elif op == "renew":
@@ -47,10 +47,24 @@ def obey(core: GuardCore, order: dict[str, Any], now_s: float) -> None:
     elif op == "settle":
         core.settle(identity, _word(order, "lease_id"), _word(order, "reason", "done"), now_s)
     elif op == "status":
-        core.ask_status(identity, _word(order, "sample"), now_s)
+        seconds = order.get("seconds")
+        wanted_s = float(seconds) if isinstance(seconds, int | float) and seconds > 0 else None
+        last = order.get("last_scan") is True
+        core.ask_status(identity, _word(order, "sample"), now_s, wanted_s, last=last)
+    elif op == "override":
+        try:
+            given = Override.model_validate(order.get("override"))
+        except ValidationError as error:
+            core.answer_error(identity, f"the override is not understood: {_found(error)}")
+            return
+        core.override(identity, _word(order, "sample"), given, now_s)
     else:
         said = _word(order, "op") or "that was sent"
         core.answer_error(identity, f"the command '{said}' is not known; known: {_KNOWN}")
+
+
+def _found(error: ValidationError) -> str:
+    return _short("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
 
 
 def _word(order: dict[str, Any], name: str, default: str = "") -> str:

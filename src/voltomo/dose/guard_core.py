@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-from voltomo.dose.beam_account import BeamAccount, DosePerFluence
+from voltomo.dose.absorption import Absorption, DosePerFluence
+from voltomo.dose.beam_account import BeamAccount
 from voltomo.dose.guard_leases import GuardLeases, new_lease_id
 from voltomo.dose.guard_settings import GuardSettings
 from voltomo.dose.guard_table import Cause, Trip
 from voltomo.dose.guard_words import Action, WayOut
-from voltomo.dose.lease_rules import UPPER_BOUND_COUNTS, held_up, why_lost
+from voltomo.dose.lease_rules import UPPER_BOUND_COUNTS, held_up, over_limit, why_lost
 from voltomo.dose.ledger import Ledger
 
 __all__ = ["GuardCore"]
@@ -37,6 +38,8 @@ class GuardCore(GuardLeases):
         Fold of the exposure log so far.
     new_id : callable
         Makes lease identities.
+    upper : callable, optional
+        As ``dose_per_fluence``, at the upper end of its interval: for limits by class of material.
     """
 
     def __init__(
@@ -45,11 +48,15 @@ class GuardCore(GuardLeases):
         dose_per_fluence: DosePerFluence,
         ledger: Ledger,
         new_id: Callable[[], str] = new_lease_id,
+        *,
+        upper: DosePerFluence | None = None,
     ) -> None:
-        account = BeamAccount(settings, dose_per_fluence, ledger, self._log)
+        absorption = Absorption(settings, dose_per_fluence, upper)
+        account = BeamAccount(settings, absorption, ledger, self._log)
         super().__init__(settings, account, new_id)
         self._log_error = ""
         self._spared = False
+        self._watched: set[Cause] = set()
 
     # ---- what the shell reads
 
@@ -119,6 +126,9 @@ class GuardCore(GuardLeases):
         self._latched = dict(self.account.ledger.latched)
         dead = self.account.charge_dead_leases()
         self._died_leased = bool(dead)
+        if dead:
+            for watch in self.account.heat.values():
+                watch.start_warm(self.settings.flux_upper_bound_per_cm2_s)
         settings = self.settings.model_dump()
         self._log(
             "start", {"settings": settings, "charged": dead, "utc": now_s, "boot_id": boot_id}
@@ -186,7 +196,8 @@ class GuardCore(GuardLeases):
         else:
             self._log("reset", {"reason": reason.strip(), "latched": self.reason})
             self._latched = {}
-            self._note = ""
+            self._watched.clear()
+            self._note = self._told = ""
 
     # ---- time
 
@@ -205,6 +216,7 @@ class GuardCore(GuardLeases):
             if without:
                 self._note += ": find out who opened it"
         self._hold_zero(now_s)
+        self.account.warm(now_s)
         lease = self.lease
         if lease is not None and lease.ending is not None and late_s > 0:
             # That it closed may wait in the queue: a deaf guard must not say that it is open.
@@ -227,11 +239,13 @@ class GuardCore(GuardLeases):
         payer = self.account.payer
         if not self.settings.watching or payer is None or self.account.beam is None:
             return
-        sample = self.settings.sample(payer.sample)
-        spent = self.account.budget(sample, now_s).spent() if sample is not None else ""
-        found = Trip(Cause.LIMIT, f"{spent}, and this guard only watches: stop the scan")
-        if spent and found.reason not in self._latched:
-            self._latch(found)
+        found = over_limit(self.account, payer.sample, now_s)
+        if found is None:
+            return
+        said = Trip(found.cause, f"{found.reason}, and this guard only watches: stop the scan")
+        if said.reason not in self._latched and said.cause not in self._watched:
+            self._watched.add(said.cause)
+            self._latch(said)
             self._actions.append(WayOut())
 
     def _find_warnings(self, now_s: float) -> Iterator[Trip]:
@@ -239,6 +253,13 @@ class GuardCore(GuardLeases):
             doubt = self.account.flux.doubt(now_s)
             if doubt:
                 yield Trip(Cause.FLUX_STALE, f"{doubt}; {UPPER_BOUND_COUNTS}")
+            payer = self.account.payer
+            state = self.account.policy(payer.sample, now_s) if payer is not None else None
+            if state is not None and state.amber:
+                yield Trip(Cause.AMBER, state.amber)
+        for watch in self.account.heat.values():
+            if watch.warning:
+                yield Trip(Cause.HEATING, watch.warning)
 
     def _warn(self, found: dict[Cause, str]) -> None:
         """Log what is new of it."""

@@ -36,11 +36,19 @@ def cached_dose_per_fluence_Gy_cm2(name: str, energy_keV: float) -> float:
     return dose_per_fluence_Gy_cm2(material(name), energy_keV)
 
 
+@lru_cache(maxsize=256)
+def cached_upper_Gy_cm2(name: str, energy_keV: float) -> float:
+    """The same at the upper end of its interval: all that is absorbed stays."""
+    return dose_per_fluence_Gy_cm2(material(name), energy_keV, "local")
+
+
 def _make_shell(folder: RunFolder, pvs: PvNames) -> tuple[GuardShell, ExposureLog]:
     """The guard over the run folder's settings and exposure log, on these devices."""
     settings = read_guard_settings(folder.settings)
     opened = open_exposure_log(folder.exposure_log, f"the guard of {folder.root}")
-    core = GuardCore(settings, cached_dose_per_fluence_Gy_cm2, opened.ledger)
+    core = GuardCore(
+        settings, cached_dose_per_fluence_Gy_cm2, opened.ledger, upper=cached_upper_Gy_cm2
+    )
     same_boot = bool(opened.boot_id) and opened.boot_id == boot_id()
     return GuardShell(core, opened.log, opened.last, pvs, same_boot=same_boot), opened
 

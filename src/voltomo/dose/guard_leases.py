@@ -14,11 +14,13 @@ from voltomo.dose.guard_words import HeldLease, SetGate
 from voltomo.dose.lease import LeaseRequest
 from voltomo.dose.lease_rules import (
     UPPER_BOUND_COUNTS,
+    override_refusal,
     status,
     unaffordable,
     unknown_sample,
     why_lost,
 )
+from voltomo.dose.policies import Override
 from voltomo.dose.shutter_watch import GATES
 
 __all__ = ["GuardLeases", "new_lease_id"]
@@ -48,7 +50,9 @@ class GuardLeases(GuardResponses):
     @property
     def reason(self) -> str:
         """Why the guard is as it is: what latched it, the last loss or alarm, then warnings."""
-        return "; ".join(filter(None, [*self._latched, self._note, *self._warnings.values()]))
+        return "; ".join(
+            filter(None, [*self._latched, self._told, self._note, *self._warnings.values()])
+        )
 
     @property
     def stops(self) -> int:
@@ -138,11 +142,39 @@ class GuardLeases(GuardResponses):
         else:
             self._answer(command_id, error=f"no lease {lease_id} is known; nothing was settled")
 
-    def ask_status(self, command_id: str, sample: str, now_s: float) -> None:
-        """Somebody asks for a sample's account."""
+    def ask_status(
+        self,
+        command_id: str,
+        sample: str,
+        now_s: float,
+        seconds: float | None = None,
+        *,
+        last: bool = False,
+    ) -> None:
+        """Somebody asks for a sample's account, and whether a scan of so much beam would fit."""
         if self.settings.sample(sample) is None:
             self._answer(command_id, error=unknown_sample(self.account, sample))
             return
+        found = self.status(sample, now_s)
+        state = self.account.policy(sample, now_s)
+        if state is not None and seconds is not None:
+            found["refusal"] = state.refusal(seconds, seconds, "this scan", last=last)
+        self._answer(command_id, **found)
+
+    def override(self, command_id: str, sample: str, given: Override, now_s: float) -> None:
+        """Somebody sets a limit aside: recorded, with a reason, for a bounded dose and time."""
+        refused = override_refusal(self.account, sample, given, now_s)
+        if refused:
+            self._answer(command_id, error=f"nothing was set aside: {refused}")
+            return
+        data = {"sample": sample, "override": given.model_dump(mode="json")}
+        self.account.write("override", data)
+        hours = (given.until_utc_s - now_s) / 3600
+        extra = ", ".join(f"{name} {dose:.4g} Gy" for name, dose in given.extra_Gy.items())
+        self._note = (
+            f"{given.by} has set limits of '{sample}' aside for {hours:.1f} h ({extra} more): "
+            f"{given.reason}"
+        )
         self._answer(command_id, **self.status(sample, now_s))
 
     def answer_error(self, command_id: str, sentence: str) -> None:

@@ -75,6 +75,7 @@ class GuardRecords:
                 ("DoseRate", "Gy/s"),
                 ("BudgetDose", "Gy"),
                 ("BudgetSeconds", "s"),
+                ("Rise", "K"),
             )
         }
         self._numbers["Stops"] = builder.longIn("Stops", initial_value=0)

@@ -30,6 +30,7 @@ class GuardResponses(GuardSenses):
         super().__init__(settings, account)
         self._actions: list[Action] = []
         self._latched: dict[str, None] = {}
+        self._told = ""
         self._waiting: list[tuple[str, LeaseRequest, float]] = []
         self._settled: dict[str, Settlement] = {}
 
@@ -52,7 +53,7 @@ class GuardResponses(GuardSenses):
             f"not reached: {', '.join(failed)}" if failed else "",
             "" if taken else "nothing else is known that could stop the beam",
         ]
-        self._note = "; ".join([self._note, *filter(None, words)]).lstrip("; ")
+        self._told = "; ".join(filter(None, words))
 
     def _trip(self, found: Trip, now_s: float) -> None:
         """Do what the table says of a cause, as far as it is the guard's to do."""

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from voltomo.dose.attenuation import HIGHEST_ENERGY_keV, LOWEST_ENERGY_keV
+from voltomo.dose.guard_heat import HeatPath
 from voltomo.dose.materials import UnknownMaterialError, material
+from voltomo.dose.policies import Policy
+from voltomo.dose.policy_file import find_policy
 from voltomo.model.sample import Sample
+from voltomo.runtime.yaml_file import FileRefused
 
 __all__ = ["GuardSettings", "read_guard_settings"]
 
@@ -26,6 +37,10 @@ class GuardSettings(BaseModel):
         Where frames come from; a replay of recorded frames costs no dose.
     samples : tuple of Sample
         Who may be exposed. A sample that is not listed gets no beam.
+    policies : tuple of Policy
+        Limits by class of material under a name, besides those that ship; samples name theirs.
+    heat : dict
+        How heat leaves each sample, by its name; one that is not listed is not watched.
     current_sample : str or None
         Who pays for a beam that nobody asked for, until a first lease names a sample.
     energy_keV : float
@@ -100,6 +115,8 @@ class GuardSettings(BaseModel):
     prefix: str = "VT:"
     source: Literal["twin", "replay", "beamline"] = "twin"
     samples: tuple[Sample, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    heat: dict[str, HeatPath] = {}
     current_sample: str | None = None
     energy_keV: float = Field(default=20.0, ge=LOWEST_ENERGY_keV, le=HIGHEST_ENERGY_keV)
     flux_upper_bound_per_cm2_s: float = Field(default=2e11, gt=0)
@@ -136,11 +153,48 @@ class GuardSettings(BaseModel):
     @classmethod
     def _materials_are_known(cls, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
         for sample in samples:
-            try:
-                material(sample.material)
-            except UnknownMaterialError as error:
-                raise ValueError(f"sample '{sample.name}': {error.args[0]}") from error
+            for name in (sample.material, *sample.also):
+                try:
+                    material(name)
+                except UnknownMaterialError as error:
+                    raise ValueError(f"sample '{sample.name}': {error.args[0]}") from error
         return samples
+
+    @model_validator(mode="after")
+    def _policies_limit_something(self) -> Self:
+        for sample in self.samples:
+            try:
+                policy = self.policy_of(sample)
+            except FileRefused as error:
+                raise ValueError(f"sample '{sample.name}': {error}") from error
+            kinds = {material(name).material_class for name in (sample.material, *sample.also)}
+            if policy and not kinds & {limit.material_class for limit in policy.limits}:
+                raise ValueError(
+                    f"sample '{sample.name}': policy '{policy.name}' limits nothing that is in it "
+                    f"({', '.join(sorted(kinds))}); name what else is in the beam under 'also'"
+                )
+        return self
+
+    @field_validator("heat")
+    @classmethod
+    def _heated_samples_are_known(
+        cls, heat: dict[str, HeatPath], before: ValidationInfo
+    ) -> dict[str, HeatPath]:
+        known = {sample.name for sample in before.data.get("samples", ())}
+        strange = sorted(set(heat) - known)
+        if strange:
+            raise ValueError(f"no sample is called {', '.join(strange)}")
+        return heat
+
+    def policy_of(self, sample: Sample) -> Policy | None:
+        """The policy that a sample names; None where it names none.
+
+        Raises
+        ------
+        FileRefused
+            There is none of this name.
+        """
+        return None if sample.policy is None else find_policy(sample.policy, self.policies)
 
     def sample(self, name: str) -> Sample | None:
         """The sample of this name, or None."""

@@ -305,7 +305,8 @@ class GuardShell:
                 await asyncio.sleep(_HURRIED_S if hurried else _TICK_S)
         finally:
             self._put_enable(0)
-            await asyncio.wait(self._tasks, timeout=_FAREWELL_S)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=_FAREWELL_S)
 
     @property
     def _fresh(self) -> bool:
@@ -376,5 +377,6 @@ class GuardShell:
             "BudgetDose": status["dose_left_Gy"],
             "BudgetSeconds": status["seconds_left"],
             "Stops": core.stops,
+            "Rise": max((watch.rise_K for watch in core.account.heat.values()), default=0.0),
         }
         self.records.show(words, numbers, alarm=2 if core.alarmed else int(core.warned))

@@ -18,6 +18,9 @@ class Cause(StrEnum):
     """Why the guard acts, in the words that the exposure log has."""
 
     LIMIT = "limit"
+    RATE = "dose rate"
+    AMBER = "amber"
+    HEATING = "heating"
     USED_UP = "used up"
     LEASE_SILENT = "lease silent"
     HELD_UP = "guard held up"
@@ -110,6 +113,24 @@ ROWS = (
         "what a sample has received, as a bound, and what it would receive while the beam goes "
         "off, come to a limit of dose or of beam time",
         (Deed.REFUSE, Deed.CLOSE),
+        early=True,
+    ),
+    Row(
+        Cause.RATE,
+        "the dose rate with the beam open, as a bound, is above what the sample's policy allows "
+        "for a class of material in it",
+        (Deed.REFUSE, Deed.CLOSE),
+    ),
+    Row(
+        Cause.AMBER,
+        "a class of material in the sample has received the part of its limit from which on its "
+        "policy warns",
+        (Deed.ALARM, Deed.NOTE),
+    ),
+    Row(
+        Cause.HEATING,
+        "by its heat path and the flux, as a bound, the sample gets as warm in the beam as it may",
+        (Deed.REFUSE, Deed.CLOSE, Deed.ALARM),
         early=True,
     ),
     Row(

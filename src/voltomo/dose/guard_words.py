@@ -9,7 +9,7 @@ from typing import Any
 from voltomo.dose.lease import LeaseRequest, Settlement
 from voltomo.dose.ledger import OpenLease
 
-__all__ = ["Action", "Answer", "HeldLease", "Log", "SetGate", "ShutterState", "WayOut"]
+__all__ = ["Action", "Answer", "HeldLease", "Log", "SetGate", "ShutterState", "Spent", "WayOut"]
 
 
 class ShutterState(IntEnum):
@@ -54,6 +54,15 @@ class WayOut:
 
 
 Action = Log | Answer | SetGate | WayOut
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a lease has cost so far, what is not in the log yet included."""
+
+    dose_Gy: float
+    charged_s: float
+    open_s: float
 
 
 @dataclass

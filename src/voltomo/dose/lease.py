@@ -40,6 +40,11 @@ class LeaseRequest(BaseModel):
     trigger_deadline_s : float or None
         The latched trigger count must rise at least this often once triggers flow; None where
         nothing is triggered.
+    scan_seconds : float or None
+        Open time of the whole scan that it belongs to; the policy keeps back so much for the end
+        of a series, by number of scans. As ``seconds`` if not given.
+    last_scan : bool
+        Whether it may take what is kept back for the end.
     holder : str
         Who asks; shown to whoever finds the beam taken.
     stops_seen : int or None
@@ -57,6 +62,8 @@ class LeaseRequest(BaseModel):
     gate: Literal["trigger_window", "lease"] = "trigger_window"
     beside_sample: bool = False
     trigger_deadline_s: float | None = Field(default=None, gt=0, le=86400)
+    scan_seconds: float | None = Field(default=None, gt=0, le=86400)
+    last_scan: bool = False
     holder: str = Field(default="", max_length=200)
     stops_seen: int | None = Field(default=None, ge=0)
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from voltomo.dose.beam_account import BeamAccount
+from voltomo.dose.budget import early_s
 from voltomo.dose.guard_table import Cause, Trip
 from voltomo.dose.guard_words import HeldLease
 from voltomo.dose.lease import LeaseRequest
+from voltomo.dose.materials import material
+from voltomo.dose.policies import Override
 
 __all__ = [
     "UPPER_BOUND_COUNTS",
     "held_up",
+    "over_limit",
+    "override_refusal",
     "status",
     "unaffordable",
     "unknown_sample",
@@ -20,6 +25,9 @@ __all__ = [
 
 UPPER_BOUND_COUNTS = "the declared upper bound of the flux counts"
 """What follows from a monitor that cannot be believed."""
+
+LONGEST_OVERRIDE_h = 72.0
+"""Whoever needs a limit set aside for longer changes the limit, with its source."""
 
 _ARM_WITHIN_s = 1.5
 """Whoever asked has given up by then."""
@@ -34,12 +42,22 @@ def status(account: BeamAccount, name: str, now_s: float) -> dict[str, Any]:
     """Account of a sample, in numbers; nothing is left for one that is not known."""
     used, sample = account.used(name, now_s), account.settings.sample(name)
     budget = account.budget(sample, now_s) if sample else None
-    return {
+    found: dict[str, Any] = {
         "dose_Gy": used.dose_Gy,
         "open_s": used.open_s,
         "dose_left_Gy": budget.rest_Gy if budget else 0.0,
         "seconds_left": budget.seconds_left if budget else 0.0,
     }
+    state = account.policy(name, now_s)
+    if state is not None:
+        found |= {
+            "policy": state.policy.name,
+            "unverified": list(state.policy.unverified),
+            "colour": state.colour(),
+            "class_dose_Gy": state.taken_Gy,
+            "class_limit_Gy": {each.material_class: each.dose_Gy for each in state.policy.limits},
+        }
+    return found
 
 
 def unknown_sample(account: BeamAccount, sample: str) -> str:
@@ -57,10 +75,38 @@ def unaffordable(account: BeamAccount, request: LeaseRequest, now_s: float) -> s
         return ""
     budget = account.budget(sample, now_s)
     refusal = budget.refusal(request.seconds, request.dose_Gy, request.purpose)
+    state = account.policy(request.sample, now_s)
+    if state is not None and not refusal:
+        scan_seconds = request.scan_seconds or request.seconds
+        what = request.purpose or "this"
+        refusal = state.refusal(request.seconds, scan_seconds, what, last=request.last_scan)
+    watch = account.heat.get(request.sample)
+    if watch is not None and not refusal:
+        refusal = watch.refusal(account.flux.bound_per_cm2_s(now_s), request.seconds)
     doubt = account.flux.doubt(now_s)
     if refusal and doubt:
         refusal += f" ({doubt}; {UPPER_BOUND_COUNTS})"
     return refusal
+
+
+def override_refusal(account: BeamAccount, name: str, given: Override, now_s: float) -> str:
+    """Why limits of a sample are not set aside; empty where they may be."""
+    sample = account.settings.sample(name)
+    if sample is None:
+        return unknown_sample(account, name)
+    if given.until_utc_s <= now_s:
+        return "it would have ended already"
+    if given.until_utc_s > now_s + LONGEST_OVERRIDE_h * 3600:
+        return f"an override ends within {LONGEST_OVERRIDE_h:g} h; ask again when it has ended"
+    policy = account.settings.policy_of(sample)
+    limited = {str(material(sample.material).material_class)}
+    limited |= {str(limit.material_class) for limit in policy.limits} if policy else set()
+    strange = sorted(set(given.extra_Gy) - limited)
+    if strange:
+        return (
+            f"'{name}' has no limit for {', '.join(strange)}; it has: {', '.join(sorted(limited))}"
+        )
+    return ""
 
 
 def held_up(lease: HeldLease, ticked_s: float, now_s: float, stale_s: float) -> Trip | None:
@@ -110,8 +156,24 @@ def why_lost(
     late = _trigger_late(account, lease, lease.request, now_s)
     if late is not None:
         return late
+    return over_limit(account, lease.sample, now_s) or _over(account, lease, now_s)
+
+
+def over_limit(account: BeamAccount, name: str, now_s: float) -> Trip | None:
+    """Which limit of a sample with the beam on it is as good as reached; None while none is."""
+    sample = account.settings.sample(name)
+    if sample is None:
+        return None
     spent = account.budget(sample, now_s).spent()
-    return Trip(Cause.LIMIT, spent) if spent else _over(account, lease, now_s)
+    if spent:
+        return Trip(Cause.LIMIT, spent)
+    watch = account.heat.get(name)
+    if watch is not None and not account.stamp:
+        hot = watch.trip(account.flux.bound_per_cm2_s(now_s), early_s(account.settings))
+        if hot:
+            return Trip(Cause.HEATING, hot)
+    state = account.policy(name, now_s)
+    return None if state is None else state.trip()
 
 
 def _trigger_late(

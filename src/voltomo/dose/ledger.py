@@ -17,6 +17,8 @@ class Account:
 
     ``dose_Gy`` is the bound that limits act on; ``open_s`` is the time that the beam was on the
     sample, ``free_s`` the time that it was open beside the sample or over a replay.
+    ``fluence_per_cm2`` is the same bound in photons, by energy in keV (0 where none was said);
+    ``dose_alone_Gy`` is what came without its fluence.
     """
 
     dose_Gy: float = 0.0
@@ -25,6 +27,24 @@ class Account:
     free_s: float = 0.0
     openings: int = 0
     dose_by_purpose_Gy: dict[str, float] = field(default_factory=dict[str, float])
+    fluence_per_cm2: dict[float, float] = field(default_factory=dict[float, float])
+    dose_alone_Gy: float = 0.0
+
+    def copy(self) -> Account:
+        """One that can be added to."""
+        return replace(
+            self,
+            dose_by_purpose_Gy=dict(self.dose_by_purpose_Gy),
+            fluence_per_cm2=dict(self.fluence_per_cm2),
+        )
+
+    def light(self, dose_Gy: float, per_fluence_Gy_cm2: float, energy_keV: float) -> None:
+        """Count a dose as the photons that gave it."""
+        if per_fluence_Gy_cm2 > 0:
+            known, energy_keV = self.fluence_per_cm2, round(energy_keV, 3)
+            known[energy_keV] = known.get(energy_keV, 0.0) + dose_Gy / per_fluence_Gy_cm2
+        else:
+            self.dose_alone_Gy += dose_Gy
 
 
 @dataclass
@@ -66,6 +86,7 @@ class Ledger:
         self.last_sample: str | None = None
         self.latched: dict[str, None] = {}
         self.stops = 0
+        self.overrides: dict[str, dict[str, Any]] = {}
 
     def add(self, kind: str, data: Mapping[str, Any]) -> None:
         """Take the next entry of the exposure log; kinds that cost nothing are passed over."""
@@ -81,6 +102,9 @@ class Ledger:
             self.latched.clear()
         elif kind == "stop_beam":
             self.stops += 1
+        elif kind == "override":
+            # The last word holds: two are not added up.
+            self.overrides[data["sample"]] = data["override"]
 
     def _reserve(self, data: Mapping[str, Any]) -> None:
         request = data["request"]
@@ -106,6 +130,8 @@ class Ledger:
         account.open_s += data["charged_s"]
         account.free_s += data["open_s"] - data["charged_s"]
         account.openings += 1
+        per_fluence = data.get("dose_per_fluence_Gy_cm2") or 0.0
+        account.light(data["dose_Gy"], per_fluence, data.get("energy_keV") or 0.0)
         by_purpose = account.dose_by_purpose_Gy
         by_purpose[data["purpose"]] = by_purpose.get(data["purpose"], 0.0) + data["dose_Gy"]
         lease = self.open_leases.get(data["lease_id"])
@@ -121,11 +147,11 @@ class Ledger:
 
     def account(self, sample: str) -> Account:
         """Totals of a sample, open reservations counted as used."""
-        settled = self.settled(sample)
-        total = replace(settled, dose_by_purpose_Gy=dict(settled.dose_by_purpose_Gy))
+        total = self.settled(sample).copy()
         for lease in self.open_leases.values():
             if lease.sample == sample:
                 total.dose_Gy += lease.rest_Gy
+                total.dose_alone_Gy += lease.rest_Gy
                 total.dose_central_Gy += lease.rest_Gy
                 total.open_s += lease.rest_s
                 before = total.dose_by_purpose_Gy.get(lease.purpose, 0.0)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from voltomo.dose.exposure import Exposure
+from voltomo.dose.exposure import UNKNOWN_TIMES, Exposure
 from voltomo.dose.guard_table import Cause
 from voltomo.dose.ledger import Ledger
 from voltomo.dose.log_witness import Sums, Witness, read_witness
@@ -163,8 +163,7 @@ class _Mending:
             stamp=_STAMP,
         )
         data = exposure.entry(lease_id, sample, scan_uid, purpose)
-        # When it was open is not known.
-        data |= {"opened_utc_s": None, "closed_utc_s": None}
+        data |= UNKNOWN_TIMES
         entry = self._entry("exposure", data)
         self.kept.append(entry)
         self._fold(entry)

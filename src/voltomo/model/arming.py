@@ -56,7 +56,11 @@ class TriggerTrain:
 
 @dataclass(frozen=True)
 class BeamNeed:
-    """Open time that a whole scan needs on a sample; asked of the guard before any beam."""
+    """Open time that a whole scan needs on a sample; asked of the guard before any beam.
+
+    ``last_scan``: whether it may take what the sample's policy keeps back for the end of a series.
+    """
 
     sample: str
     seconds: float
+    last_scan: bool = False

@@ -23,6 +23,10 @@ class Sample(BaseModel):
         Total dose that it may receive.
     beam_limit_s : float
         Total time that the beam may be on it.
+    policy : str or None
+        Name of a policy: limits of dose and dose rate by class of material, on top of its own.
+    also : tuple of str
+        Further materials in the beam, whose classes the policy may limit: electrolyte, separator.
     dose_limit_source : str
         Where the limit comes from; "unverified default" is stamped on everything it touches.
     """
@@ -33,4 +37,6 @@ class Sample(BaseModel):
     material: str
     dose_limit_Gy: float = Field(gt=0)
     beam_limit_s: float = Field(gt=0)
+    policy: str | None = None
+    also: tuple[str, ...] = ()
     dose_limit_source: str = UNVERIFIED

@@ -147,6 +147,8 @@ class ScanSpec(BaseModel):
         Uid of a recorded run whose flats stand in, where the sample cannot leave the beam.
     flats_shift_mm : float
         How far the sample leaves the beam sideways for flats, to either side.
+    last_scan : bool
+        Whether it may take the dose that the sample's policy keeps back for the end of a series.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -173,6 +175,7 @@ class ScanSpec(BaseModel):
     flats_every: int = Field(default=0, ge=0)
     stored_flats: str | None = Field(default=None, max_length=64)
     flats_shift_mm: float = 5.0
+    last_scan: bool = False
 
     @model_validator(mode="after")
     def _can_be(self) -> ScanSpec:
