@@ -9,15 +9,17 @@ from voltomo.analysis.compiled import kernel
 
 
 @kernel
-def bin_frame(frame: NDArray[np.float32], bins: int, out: NDArray[np.float32]) -> None:
-    """Write the means of `bins` x `bins` pixels into `out`; what is left over is not used."""
+def bin_frame(
+    frame: NDArray[np.float32], bins: int, rows: int, columns: int, out: NDArray[np.float32]
+) -> None:
+    """Write the means of `bins` x `bins` pixels into the first `rows` and `columns` of `out`."""
     part = np.float32(1.0 / (bins * bins))
-    for row in range(out.shape[0]):
-        line = out[row]
+    for row in range(rows):
+        line = out[row, :columns]
         line[:] = np.float32(0)
         for r in range(bins):
             source = frame[row * bins + r]
-            for column in range(out.shape[1]):
+            for column in range(columns):
                 total = np.float32(0)
                 for c in range(bins):
                     total += source[column * bins + c]

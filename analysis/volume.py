@@ -228,13 +228,12 @@ class VolumeReconstructor:
         rows = part.shape[0] // bins
         if bins > 1:
             binned = np.empty((rows, out.shape[1]), np.float32)
-            bin_frame(part, bins, binned)
+            bin_frame(np.ascontiguousarray(part), bins, rows, out.shape[1], binned)
             part = binned
         if self._roll:
-            turn_frame(
-                part, self._axis, self._middle, math.cos(self._roll), math.sin(self._roll),
-                out[:rows],
-            )  # fmt: skip
+            part = np.ascontiguousarray(part)
+            cosine, sine = math.cos(self._roll), math.sin(self._roll)
+            turn_frame(part, self._axis, self._middle, cosine, sine, out[:rows])
         else:
             out[:rows] = part[:, : out.shape[1]]
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from voltomo.analysis.gridding import GriddingReconstructor
 from voltomo.analysis.normalise import line_integrals
+from voltomo.analysis.plane import Plane
+from voltomo.analysis.planes import PlaneReconstructor
 from voltomo.analysis.projector import ParallelProjector
 from voltomo.analysis.sheared_rows import SliceReconstructor
 from voltomo.analysis.volume import VolumeReconstructor
@@ -48,3 +50,6 @@ def _warm_up_volume(tilt_deg: float, binning: int) -> None:
     for angle_deg in geometry.angles_deg:
         volume.add(np.ones((16, 16), np.float32), float(angle_deg))
     volume.recon()
+    planes = PlaneReconstructor(geometry, {"": Plane.horizontal(8, 8)}, 4)
+    planes.add(np.ones((16, 16), np.float32), 0.0)
+    planes.move("", Plane.upright_x(8, 8))

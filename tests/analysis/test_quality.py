@@ -8,10 +8,19 @@ import pytest
 from tests.analysis import phantom
 from tests.analysis.conftest import Scan
 from tests.analysis.solids import Bench
-from voltomo.analysis import normalise, resampling, sheared_kernels, volume_kernels, zingers
+from voltomo.analysis import (
+    normalise,
+    plane_kernels,
+    resampling,
+    sheared_kernels,
+    volume_kernels,
+    zingers,
+)
 from voltomo.analysis.batch import fbp
 from voltomo.analysis.correlation import disc_correlation
 from voltomo.analysis.disc import disc
+from voltomo.analysis.plane import Plane
+from voltomo.analysis.planes import PlaneReconstructor
 from voltomo.analysis.quality import noise_sigma, row_fault, snr
 from voltomo.analysis.volume import VolumeReconstructor
 from voltomo.analysis.volume_plan import plan_volume
@@ -102,7 +111,8 @@ def test_warm_up_leaves_nothing_to_compile() -> None:
         zingers.clean_stack,
     ]
     kernels += [volume_kernels.lay_runs, volume_kernels.back_project_tiles]
-    kernels += [volume_kernels.copy_planes, resampling.bin_frame, resampling.turn_frame]
+    kernels += [plane_kernels.add_to_plane, volume_kernels.copy_planes]
+    kernels += [resampling.bin_frame, resampling.turn_frame]
     warm_up()
     before = [list(kernel.signatures) for kernel in kernels]
     assert all(before)
@@ -114,4 +124,7 @@ def test_warm_up_leaves_nothing_to_compile() -> None:
     volume = VolumeReconstructor(bench, plan_volume(bench, binning=2, threads=2))
     volume.add(np.ones((33, 33), np.float32), 10)
     volume.recon()
+    planes = PlaneReconstructor(bench, {}, 300, 300_000)
+    planes.add(np.ones((33, 33), np.float32), 10, 0.1)
+    planes.move("a", Plane(5, 6))
     assert before == [list(kernel.signatures) for kernel in kernels]
