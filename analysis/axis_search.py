@@ -118,6 +118,18 @@ def views_needed(angles_deg: ArrayLike, others: int = 64) -> NDArray[np.int64]:
     return np.array(sorted(needed | set(order[spread].tolist())), np.int64)
 
 
+def _demand_views(projections: Image, angles: Floats) -> None:
+    if projections.ndim != 3 or angles.shape != (len(projections),):
+        raise ValueError(
+            f"The axis needs projections (views, rows, columns) with an angle each; they are "
+            f"{projections.shape} with angles {angles.shape}."
+        )
+    if not np.isfinite(projections).all() or not np.isfinite(angles).all():
+        raise ValueError(
+            "The projections for the axis, or angles, have values that are not finite."
+        )
+
+
 def find_axis(projections: Image, angles_deg: ArrayLike, row_pitch: float = 1.0) -> AxisFound:
     """Find the axis from views at any angles, an interlaced prefix for example.
 
@@ -140,15 +152,7 @@ def find_axis(projections: Image, angles_deg: ArrayLike, row_pitch: float = 1.0)
         Shapes do not fit, values are not finite, or no method can say anything.
     """
     angles = np.asarray(angles_deg, np.float64)
-    if projections.ndim != 3 or angles.shape != (len(projections),):
-        raise ValueError(
-            f"The axis needs projections (views, rows, columns) with an angle each; they are "
-            f"{projections.shape} with angles {angles.shape}."
-        )
-    if not np.isfinite(projections).all() or not np.isfinite(angles).all():
-        raise ValueError(
-            "The projections for the axis, or angles, have values that are not finite."
-        )
+    _demand_views(projections, angles)
     notes: list[str] = []
     mirrors = _mirrors(projections, angles, row_pitch, notes)
     estimates: list[Estimate] = []

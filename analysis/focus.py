@@ -43,6 +43,28 @@ def agreement(parts: NDArray[np.float32]) -> NDArray[np.float64]:
     return both / (count * (count - 1))
 
 
+def _climb(at: Figures, start: float, step: float, steps: int, rounds: int) -> tuple[float, float]:
+    """Go to where the mean figure is highest, with narrowing steps; the value and the last step."""
+    middle, width = start, step
+    moves = 0
+    for narrow in (1.0, 0.35):
+        width = step * narrow
+        while True:
+            values = _around(middle, width, steps)
+            total = np.array([at(float(value)).mean() for value in values])
+            best = int(np.argmax(total))
+            middle = float(values[best])
+            if 0 < best < 2 * steps:
+                break
+            moves += 1
+            if moves > rounds:
+                raise ValueError(
+                    f"The slices get no sharper near {start:g} (tried to {middle:g}): the "
+                    "parameter cannot be found from their quality. Give it by hand."
+                )
+    return middle, width
+
+
 def sharpest(
     figures: Figures, start: float, step: float, steps: int = 3, rounds: int = 6
 ) -> tuple[float, float]:
@@ -79,23 +101,7 @@ def sharpest(
             known[key] = figures(value)
         return known[key]
 
-    middle, width = start, step
-    moves = 0
-    for narrow in (1.0, 0.35):
-        width = step * narrow
-        while True:
-            values = _around(middle, width, steps)
-            total = np.array([at(float(value)).mean() for value in values])
-            best = int(np.argmax(total))
-            middle = float(values[best])
-            if 0 < best < 2 * steps:
-                break
-            moves += 1
-            if moves > rounds:
-                raise ValueError(
-                    f"The slices get no sharper near {start:g} (tried to {middle:g}): the "
-                    "parameter cannot be found from their quality. Give it by hand."
-                )
+    middle, width = _climb(at, start, step, steps, rounds)
     values = _around(middle, width, steps)
     table = np.stack([at(float(value)) for value in values])
     peaks = np.array([_peak(values, column) for column in table.T])
