@@ -146,6 +146,21 @@ def roll_of_bands(
     return math.degrees(math.atan(slope)), 2 * math.degrees(float(spread[1]))
 
 
+def off_circle(projections: Image, angles_deg: ArrayLike) -> Floats:
+    """How far the centre of mass is off its circle in each view, in columns, (views,).
+
+    Raises
+    ------
+    ValueError
+        As `centre_path`.
+    """
+    path = centre_path(projections, angles_deg)
+    angles = np.radians(np.asarray(angles_deg, np.float64))
+    views = projections.astype(np.float64).sum(axis=1)
+    column = views @ np.arange(int(views.shape[1]), dtype=np.float64) / views.sum(axis=1)
+    return column - path.axis_column - path.x * np.cos(angles) - path.y * np.sin(angles)
+
+
 def _exchange(views: Floats, axis: float) -> float:
     """Second moment of the last rows less that of the first, in columns: a roll exchanges it."""
     ends = min(3, views.shape[1])

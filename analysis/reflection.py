@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.analysis.axis import axis_from_opposite
-from voltomo.analysis.typed_scipy import sample_spline, smooth_image, spline_image
+from voltomo.analysis.typed_scipy import sample_spline, slope_along, smooth_image, spline_image
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -66,7 +66,7 @@ def mirror_of(first: Image, opposite: Image, row_pitch: float = 1.0) -> Mirror:
     target = smooth_image(first.astype(np.float32), SMOOTHING).astype(np.float64)
     mirrored = smooth_image(opposite.astype(np.float32), SMOOTHING).astype(np.float64)
     coefficients = spline_image(mirrored)
-    slopes = [_slope(mirrored, axis) for axis in (0, 1)]
+    slopes = [slope_along(mirrored, axis) for axis in (0, 1)]
     spacing: int = math.ceil(height / ROWS_AT_MOST)
     some = np.arange(spacing // 2, height, spacing, dtype=np.float64)
     row, column = np.repeat(some, width), np.tile(np.arange(width, dtype=np.float64), len(some))
@@ -106,15 +106,6 @@ def mirror_of(first: Image, opposite: Image, row_pitch: float = 1.0) -> Mirror:
 
 
 _STEP = 1e-3
-
-
-def _slope(image: Floats, axis: int) -> Floats:
-    """Central differences; zero across a single row."""
-    slope = np.zeros_like(image)
-    if image.shape[axis] > 2:
-        along = np.moveaxis(image, axis, 0)
-        np.moveaxis(slope, axis, 0)[1:-1] = (along[2:] - along[:-2]) / 2
-    return slope
 
 
 def _steps(

@@ -119,3 +119,17 @@ def sample_spline(
 ) -> NDArray[np.float64]:
     """Values at points (2, n), rows first; of order 1, an image itself takes the coefficients."""
     return _ndimage.map_coordinates(coefficients, at, order=order, mode="nearest", prefilter=False)
+
+
+def rfft_all(values: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Transform of real values along all axes; the last is halved."""
+    return _fft.rfftn(values)
+
+
+def slope_along(image: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Central differences; zero across a single row."""
+    slope = np.zeros_like(image)
+    if image.shape[axis] > 2:
+        along = np.moveaxis(image, axis, 0)
+        np.moveaxis(slope, axis, 0)[1:-1] = (along[2:] - along[:-2]) / 2
+    return slope

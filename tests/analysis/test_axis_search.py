@@ -99,7 +99,7 @@ def test_axis_and_tilt_of_a_sheet_are_where_quarters_of_the_turn_agree() -> None
     angles = np.arange(32) * 11.25
     stage = Stage(72, 96, 48.7, tilt_deg=30)
     views = seen(project(sheet, stage, angles), 1e4)
-    smooth = gaussian_filter(views, (0, 1.5, 1.5)).astype(np.float32)
+    smooth = np.asarray(gaussian_filter(views, (0, 1.5, 1.5)), np.float32)
     rows = RampFilter(96).apply(smooth)
     x, y = np.meshgrid(np.arange(72) - 35.5, np.arange(72) - 35.5)
 
@@ -164,6 +164,6 @@ def test_what_tells_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot be found"):
         find_axis(views[:3], angles[:3])
     with pytest.raises(ValueError, match=r"do not match|no sample|not match"):
-        mirror_of(views[0], np.random.default_rng(1).normal(size=views[0].shape).astype("f4"))
+        mirror_of(views[0], np.random.default_rng(1).normal(size=views[0].shape).astype(np.float32))
     with pytest.raises(ValueError, match="too little of the turn"):
         centre_path(views[:4], [0.0, 1.0, 2.0, 3.0])
