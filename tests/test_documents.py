@@ -19,6 +19,8 @@ from tests.records.synthetic import SyntheticRun, contents
 from tools.make_reference import renewed
 from voltomo.cli.main import app
 from voltomo.dose.material_file import MaterialFile
+from voltomo.dose.plan_file import PlanFile
+from voltomo.dose.policy_file import PolicyFile
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.scan_file import ScanFile
 from voltomo.records.nxtomo import export_nxtomo
@@ -38,6 +40,8 @@ SHOWN_FILES: dict[str, type[BaseModel]] = {
     "# scan.yml": ScanFile,
     "# beamline.yml": BeamlineFile,
     "# materials.yml": MaterialFile,
+    "# plan.yml": PlanFile,
+    "# policies.yml": PolicyFile,
 }
 GUIDES = sorted((ROOT / "docs/how-to").glob("*.md"))
 # Commands that come with the system, with make's environment, or with EPICS base.

@@ -26,7 +26,8 @@ from typer.core import TyperArgument
 PAGES = Path(__file__).resolve().parents[1] / "docs"
 _TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _UNITS = (
-    ("_per_cm2_s", "1/(cm² s)"), ("_um", "µm"), ("_mm", "mm"), ("_deg", "°"), ("_keV", "keV"),
+    ("_per_cm2_s", "1/(cm² s)"), ("_W_per_m2_K", "W/(m² K)"), ("_um", "µm"), ("_mm", "mm"),
+    ("_deg", "°"), ("_keV", "keV"),
     ("_Gy", "Gy"), ("_mA", "mA"), ("_ms", "ms"), ("_s", "s"), ("_h", "h"), ("_pixels", "pixels"),
     ("_columns", ""), ("_counts", "counts"), ("counts", "counts"), ("read_noise", "counts"),
     ("_pixels_per_minute", "pixels/min"), ("_us", "µs"), ("_um_per_h", "µm/h"),
@@ -86,7 +87,7 @@ def default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    if isinstance(value, BaseModel) or value in ([], {}, ()):
+    if isinstance(value, BaseModel) or value in ([], {}, (), ""):
         return "empty"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
@@ -195,6 +196,26 @@ def causes() -> str:
     return table(rows, "cause", "what the guard sees", "what it does", "by when")
 
 
+def policies() -> str:
+    """Limits that ship."""
+    from voltomo.dose.policy_file import shipped_policies
+
+    def number(value: float | None) -> str:
+        return "–" if value is None else f"{value:g}"
+
+    return table(
+        (
+            (
+                f"`{policy.name}`", policy.about, limit.material_class, number(limit.dose_Gy),
+                number(limit.rate_Gy_s), limit.source,
+            )
+            for policy in shipped_policies()
+            for limit in policy.limits
+        ),
+        "policy", "for", "class", "dose in Gy", "rate in Gy/s", "source",
+    )  # fmt: skip
+
+
 def pv_names() -> str:
     """Names of PVs, with what they are where the file does not name them."""
     from voltomo.model.pv_names import PvNames
@@ -212,10 +233,22 @@ def pv_names() -> str:
 
 def tables() -> dict[str, Callable[[], str]]:
     """What makes each table, by its name."""
+    from voltomo.dose.cell_entry import CellEntry, LayerEntry, RepeatEntry
     from voltomo.dose.guard_settings import GuardSettings
     from voltomo.dose.material_file import MaterialEntry
+    from voltomo.dose.plan_file import (
+        BeamEntry,
+        BudgetEntry,
+        FeatureEntry,
+        FilterEntry,
+        PlanFile,
+    )
+    from voltomo.dose.policies import ClassLimit, Policy
+    from voltomo.dose.quality import Detector
     from voltomo.live.settings import LiveSettings
+    from voltomo.model.geometry import Geometry
     from voltomo.model.sample import Sample
+    from voltomo.model.scan_spec import ScanSpec
     from voltomo.profiles.beamline_file import BeamlineFile
     from voltomo.profiles.scan_file import ScanFile
     from voltomo.records.summary import LiveSummary, ScanSummary
@@ -234,6 +267,20 @@ def tables() -> dict[str, Callable[[], str]]:
         "sample": lambda: settings(Sample),
         "materials": materials,
         "own-material": lambda: settings(MaterialEntry),
+        "plan": lambda: settings(PlanFile),
+        "cell": lambda: settings(CellEntry),
+        "layer": lambda: settings(LayerEntry),
+        "repeat": lambda: settings(RepeatEntry),
+        "beam": lambda: settings(BeamEntry),
+        "filter": lambda: settings(FilterEntry),
+        "detector": lambda: settings(Detector),
+        "scan-spec": lambda: settings(ScanSpec),
+        "geometry": lambda: settings(Geometry),
+        "feature": lambda: settings(FeatureEntry),
+        "budget": lambda: settings(BudgetEntry),
+        "policy": lambda: settings(Policy),
+        "limit": lambda: settings(ClassLimit),
+        "policies": policies,
         "guard": lambda: settings(
             GuardSettings, "prefix", "samples", "energy_keV", "source", "watching"
         ),

@@ -20,7 +20,9 @@ beam_commands = typer.Typer(help="Stop the beam.", no_args_is_help=True)
 guard_commands = typer.Typer(
     help="See how the guard is; reset it; watch any shutter.", no_args_is_help=True
 )
+dose_commands = typer.Typer(help="Plan the dose of a scan.", no_args_is_help=True)
 app.add_typer(beam_commands, name="beam")
+app.add_typer(dose_commands, name="dose")
 app.add_typer(guard_commands, name="guard")
 
 Beamline = Annotated[
@@ -157,6 +159,22 @@ def beam_off(run_folder: Folder = None) -> None:
     from voltomo.cli.guard import run_beam_off
 
     run_beam_off(run_folder)
+
+
+@dose_commands.command("plan")
+def dose_plan(
+    file: Annotated[Path, typer.Argument(help="Plan file (YAML).", readable=False)],
+    output: Annotated[
+        Path | None, typer.Option(help="Page with pictures; else beside the plan file.")
+    ] = None,
+) -> None:
+    """Say what a scan costs each layer, how warm it gets, what it shows, and what fits a budget.
+
+    Exit code 2: the series does not fit; what would fit is said.
+    """
+    from voltomo.cli.dose_plan import run_dose_plan
+
+    run_dose_plan(file, output)
 
 
 @guard_commands.command("status")

@@ -145,7 +145,9 @@ def layer_rates(shape: Shape, spectrum: Spectrum, turning: Turning) -> tuple[Par
     sums = [_Sums(flux * lower, flux * upper) for lower, upper in doses]
     angles = turning.angles_deg
     for angle, direction in zip(angles, beam_directions(angles, turning.tilt_deg), strict=True):
-        depth = shape.upstream_cm(slices.points_cm, direction) @ mu_per_cm
+        # Without BLAS, whose threads would wait for each other over such small products.
+        path = shape.upstream_cm(slices.points_cm, direction)
+        depth = np.einsum("pbl,le->pbe", path, mu_per_cm)
         lit = _lit(slices.points_cm, float(angle), turning)
         for number, mine in enumerate(members):
             sums[number].add(depth[:, mine], lit[:, mine])
@@ -216,7 +218,7 @@ class _Sums:
         even = (passed[:, 1:] + passed[:, :-1]) / 2
         both = (lit[:, 1:] * lit[:, :-1] > 0)[..., None]
         self._mean += np.where(thin | ~both, even, exact).mean(axis=(0, 1))
-        rate = passed @ self._upper
+        rate = np.einsum("pbe,em->pbm", passed, self._upper)
         self._highest = np.maximum(self._highest, rate.max(axis=(0, 1)))
         self._places = rate if self._places is None else self._places + rate
 

@@ -194,7 +194,7 @@ def _shine(
         for total, lit, whole in ((bound, hit, True), (central, part, False)):
             profile = np.zeros((1, z_mm.size))
             _stretch(profile, one, np.ones((1, 1)), ends, z_mm, whole=whole)
-            total += (arcs.weights @ lit)[:, None] * profile
+            total += np.einsum("a,ac->c", arcs.weights, lit)[:, None] * profile
         return
     _stretch(bound, hit, weight, (middle - half - slack, middle + half + slack), z_mm, whole=True)
     ends = (middle - half, middle + half)

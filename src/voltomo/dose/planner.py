@@ -58,7 +58,7 @@ class OpenTime:
 
 @dataclass(frozen=True)
 class PartDose:
-    """Dose of one scan in one constituent of one layer, in Gy.
+    """Dose of one scan in one constituent of one layer.
 
     Attributes
     ----------
@@ -68,12 +68,15 @@ class PartDose:
         Mean over the layer: both ends of the interval.
     hottest_Gy : float
         Upper end at the hottest point, at the profile's peak: what limits act on.
+    highest_Gy_s : float
+        Upper end of the rate where and when it is largest, at the profile's peak.
     """
 
     rate: PartRate
     mean_lower_Gy: float
     mean_upper_Gy: float
     hottest_Gy: float
+    highest_Gy_s: float
 
 
 @dataclass(frozen=True)
@@ -244,6 +247,7 @@ def plan_scan(plan: PlanFile) -> ScanPlan:
             rate.mean_lower_Gy_s * opened.total_s,
             rate.mean_upper_Gy_s * opened.total_s,
             rate.hottest_Gy_s * peak * opened.total_s,
+            rate.highest_Gy_s * peak,
         )
         for rate in beam.rates
     )

@@ -4,68 +4,24 @@ from __future__ import annotations
 
 import base64
 import io
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.records.dose_account import DoseAccount
 from voltomo.records.scan import Scan
+from voltomo.records.svg import INK, LOST, SECOND, SERIES, new_figure, to_svg
 from voltomo.records.transmission import Transmission
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
-_INK = "#123456"
-"""Stands for the page's own text colour in every drawing."""
-SERIES, LOST, SECOND = "#3a86c8", "#d1495b", "#e09f3e"
 _BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-
-
-def _figure(name: str, rows: int, height: float, columns: int = 1) -> tuple[Figure, Any]:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(_style(name)):
-        figure = Figure(figsize=(9, height), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, sharex="col")
-    return figure, axes
-
-
-def _style(name: str) -> Any:
-    ink: dict[str, Any] = dict.fromkeys(
-        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK
-    )
-    return ink | {
-        "svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif",
-        "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
-        "axes.grid": True, "axes.axisbelow": True, "grid.color": _INK, "grid.alpha": 0.12,
-        "axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none",
-    }  # fmt: skip
-
-
-def _svg(figure: Figure, name: str, title: str) -> str:
-    """Inline SVG without metadata, its ids its own, its ink the page's."""
-    import matplotlib as mpl
-
-    buffer = io.StringIO()
-    with mpl.rc_context(_style(name)):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'\bid="', f'id="{name}-', text)
-    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
-    text = re.sub(r"font: (\d+)px [^;\"]*", r"font: \1px system-ui, sans-serif", text)
-    return text.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
 
 
 def transmission_chart(name: str, seen: Transmission) -> str:
     """Mean transmission over the sweeps."""
-    figure, axes = _figure(name, 1, 2.6)
+    figure, axes = new_figure(name, 1, 2.6)
     axis = axes[0, 0]
     axis.plot(seen.time_s, 100 * seen.mean, color=SERIES, lw=1.4)
     axis.set_xlabel("time since the first projection / s")
@@ -73,12 +29,12 @@ def transmission_chart(name: str, seen: Transmission) -> str:
     low, high = 100 * float(seen.mean.min()), 100 * float(seen.mean.max())
     margin = max(0.15 * (high - low), 0.5)
     axis.set_ylim(low - margin, high + margin)
-    return _svg(figure, name, "Mean transmission over the scan")
+    return to_svg(figure, name, "Mean transmission over the scan")
 
 
 def residual_chart(name: str, scan: Scan) -> str:
     """Encoder against the grid that was asked for, and frame times against trigger edges."""
-    figure, axes = _figure(name, 2, 4.2)
+    figure, axes = new_figure(name, 2, 4.2)
     table, latches, blocks = scan.table, scan.record.latches, scan.record.blocks
     for number, block in enumerate(blocks):
         inside, asked = table.block == number, block.asked_deg
@@ -103,15 +59,15 @@ def residual_chart(name: str, scan: Scan) -> str:
         # Above the drawing, where no point can lie under it.
         axes[0, 0].legend(
             frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, fontsize=9,
-            labelcolor=_INK,
+            labelcolor=INK,
         )  # fmt: skip
-    return _svg(figure, name, "Residuals of angles and frame times")
+    return to_svg(figure, name, "Residuals of angles and frame times")
 
 
 def dose_chart(name: str, dose: DoseAccount) -> str:
     """Where the dose went, one bar for each cause."""
     causes = [(cause, value) for cause, value in dose.by_cause.items() if value > 0]
-    figure, axes = _figure(name, 1, 0.75 + 0.34 * len(causes))
+    figure, axes = new_figure(name, 1, 0.75 + 0.34 * len(causes))
     axis = axes[0, 0]
     names = [cause if cause != "frames" else "valid frames of the sweeps" for cause, _ in causes]
     colours = [SERIES if cause == "frames" else SECOND for cause, _ in causes]
@@ -120,13 +76,13 @@ def dose_chart(name: str, dose: DoseAccount) -> str:
     words = [
         f"{part:.1f} %, {value:.3g} Gy" for part, (_, value) in zip(percent, causes, strict=True)
     ]
-    axis.bar_label(bars, words, color=_INK, padding=5)
+    axis.bar_label(bars, words, color=INK, padding=5)
     axis.set_xlim(0, 1.3 * max(percent))
     axis.set_xticks([tick for tick in range(0, 101, 20) if tick <= max(percent) + 1])
     axis.invert_yaxis()
     axis.grid(visible=False, axis="y")
     axis.set_xlabel("part of the dose / %")
-    return _svg(figure, name, "Where the dose went")
+    return to_svg(figure, name, "Where the dose went")
 
 
 def png_uri(grey: NDArray[np.uint8]) -> str:
