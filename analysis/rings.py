@@ -77,7 +77,7 @@ def remove_rings(sinogram: Rows, width_columns: int = 9) -> Rows:
 
     Notes
     -----
-    On a body with particles it takes four fifths of the rings and a fiftieth of what sorting the
+    On a body with particles it takes four fifths of the rings and less than a twentieth of what sorting the
     columns (Vo et al., Optics Express 26, 2018, 28396, algorithm 3) takes of the sample. Layers
     wound exactly about the axis look like rings to every such filter.
     """

@@ -16,6 +16,7 @@ import typer
 
 from tests.records.synthetic import SyntheticRun, contents
 from tools.make_reference import renewed
+from voltomo.analysis.correction_settings import CorrectionSettings
 from voltomo.cli.main import app
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.scan_file import ScanFile
@@ -171,7 +172,11 @@ def test_files_that_guides_show_are_accepted(guide: Path, tmp_path: Path) -> Non
     for language, text in blocks(guide):
         if language == "yaml":
             kind = text.partition("\n")[0]
-            model = {"# scan.yml": ScanFile, "# beamline.yml": BeamlineFile}[kind]
+            model = {
+                "# scan.yml": ScanFile,
+                "# beamline.yml": BeamlineFile,
+                "# corrections.yml": CorrectionSettings,
+            }[kind]
             file = tmp_path / "shown.yml"
             file.write_text(text, encoding="utf-8")
             assert type(load_yaml(file, model)) is model

@@ -188,6 +188,7 @@ def pv_names() -> str:
 
 def tables() -> dict[str, Callable[[], str]]:
     """What makes each table, by its name."""
+    from voltomo.analysis.correction_settings import CorrectionSettings, PhaseSettings
     from voltomo.dose.guard_settings import GuardSettings
     from voltomo.live.settings import LiveSettings
     from voltomo.model.sample import Sample
@@ -201,6 +202,8 @@ def tables() -> dict[str, Callable[[], str]]:
     camera = ("rows", "columns", "pixel_um", "axis_column", "energy_keV")
     return {
         "commands": commands,
+        "corrections": lambda: settings(CorrectionSettings),
+        "phase": lambda: settings(PhaseSettings),
         "epics": lambda: settings(Facility),
         "pvs": pv_names,
         "beamline": lambda: settings(BeamlineFile),

@@ -84,20 +84,18 @@ def find_convention(
     place = np.arange(columns) - (columns - 1) / 2
     angles = np.radians(angles_deg)[:, None]
     rows = np.zeros((len(angles_deg), columns))
-    truth = np.zeros((columns, columns))
     for x, y, height in blobs:
         centre = x * np.cos(angles) + y * np.sin(angles)
         rows += height * _WIDTH_PIXELS * math.sqrt(2 * math.pi) * _bell(place[None, :] - centre)
-        truth += height * _bell(place[None, :] - x) * _bell(place[:, None] - y)
     made = reconstruct(rows.astype(np.float32), angles_deg)
-    if made.shape != truth.shape or not np.isfinite(made).all():
+    if made.shape != (columns, columns) or not np.isfinite(made).all():
         raise ValueError(
-            f"its test slice has the shape {made.shape} instead of {truth.shape}, or values that "
-            "are not finite"
+            f"its test slice has the shape {made.shape} instead of {(columns, columns)}, or "
+            "values that are not finite"
         )
     found = min(
         (
-            _compared(made, truth, turns, mirrored)
+            _compared(made, blobs, turns, mirrored)
             for turns in range(4)
             for mirrored in (False, True)
         ),
@@ -115,27 +113,41 @@ def _bell(off: Floats) -> Floats:
     return np.exp(-(off**2) / (2 * _WIDTH_PIXELS**2))
 
 
-def _compared(made: Image, truth: Floats, turns: int, mirrored: bool) -> Convention:
+def _blobs_at(blobs: Floats, size: int, x0: float, y0: float) -> Floats:
+    """The slice of the blobs, all moved by (x0, y0)."""
+    place = np.arange(size) - (size - 1) / 2
+    total = np.zeros((size, size))
+    for x, y, height in blobs:
+        total += height * _bell(place[None, :] - x - x0) * _bell(place[:, None] - y - y0)
+    return total
+
+
+def _compared(made: Image, blobs: Floats, turns: int, mirrored: bool) -> Convention:
+    """Scale and shift by least squares, the blobs moved along in some steps."""
     plain = Convention(turns, mirrored, 0.0, 0.0, 1.0, math.inf)
     image = plain.apply(made).astype(np.float64)
-    size = len(truth)
+    size = len(image)
     axis = np.arange(size) - (size - 1) / 2
     inside = (axis[None, :] ** 2 + axis[:, None] ** 2 < (0.45 * size) ** 2)[1:-1, 1:-1]
-    along_x = (truth[1:-1, 2:] - truth[1:-1, :-2]) / 2
-    along_y = (truth[2:, 1:-1] - truth[:-2, 1:-1]) / 2
-    terms = np.stack([truth[1:-1, 1:-1][inside], -along_x[inside], -along_y[inside]], axis=1)
-    terms = np.concatenate([terms, np.ones((len(terms), 1))], axis=1)
     seen = image[1:-1, 1:-1][inside]
-    fit, *_ = np.linalg.lstsq(terms, seen, rcond=None)
-    left = seen - terms @ fit
-    strength = float(np.sqrt(np.mean((seen - seen.mean()) ** 2)))
-    height = float(fit[0])
-    if height <= 0 or strength == 0:
-        return plain
-    error = float(np.sqrt(np.mean(left**2))) / strength
-    return Convention(
-        turns, mirrored, float(fit[1]) / height, float(fit[2]) / height, 1 / height, error
-    )
+    strength = float(seen.std())
+    x = y = 0.0
+    found = plain
+    for _ in range(5):
+        truth = _blobs_at(blobs, size, x, y)
+        along_x = (truth[1:-1, 2:] - truth[1:-1, :-2]) / 2
+        along_y = (truth[2:, 1:-1] - truth[:-2, 1:-1]) / 2
+        columns = [truth[1:-1, 1:-1][inside], -along_x[inside], -along_y[inside]]
+        terms = np.stack([*columns, np.ones(len(seen))], axis=1)
+        fit, *_ = np.linalg.lstsq(terms, seen, rcond=None)
+        height = float(fit[0])
+        if height <= 0 or strength == 0:
+            return plain
+        x += float(np.clip(fit[1] / height, -2, 2))
+        y += float(np.clip(fit[2] / height, -2, 2))
+        error = float(np.sqrt(np.mean((seen - terms @ fit) ** 2))) / strength
+        found = Convention(turns, mirrored, x, y, 1 / height, error)
+    return found
 
 
 def shift_rows(rows: Image, columns: Floats | float) -> Image:

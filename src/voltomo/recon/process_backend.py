@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from voltomo.recon.convention import Convention, find_convention, shift_rows
 Name = Literal["algotom", "tomopy"]
 
 _WORKER = Path(__file__).with_name("backend_worker.py")
-_START_S = 180.0
+_START_S = 300.0
 _ADVICE = {
     "algotom": "install it with pip in an environment, and name that environment's Python",
     "tomopy": (
@@ -61,18 +62,26 @@ class ProcessReconstructor:
         Of the library.
     patience_s : float
         A slice that takes longer ends the process.
+    first_s : float
+        What each order may take besides: libraries compile at their first.
     """
 
     def __init__(
-        self, name: Name, python: Path | None = None, threads: int = 1, patience_s: float = 120.0
+        self,
+        name: Name,
+        python: Path | None = None,
+        threads: int = 1,
+        patience_s: float = 120.0,
+        first_s: float = 600.0,
     ) -> None:
         self.capabilities = Capabilities(name, grows=False, any_order=False, largest_tilt_deg=0.0)
         self._name = name
         self._python = str(python or sys.executable)
         self._threads = threads
         self._patience_s = patience_s
+        self._first_s = first_s
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix=f"voltomo-{name}-")
+        self._folder: Path | None = None
         self._buffer = b""
         self._asked: Any = None
         self._angles = np.empty(0)
@@ -157,7 +166,9 @@ class ProcessReconstructor:
                 process.wait()
             if process.stdout is not None:
                 process.stdout.close()
-        self._folder.cleanup()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
     def _test(self, sinogram: NDArray[np.float32], _: NDArray[np.float64]) -> NDArray[np.float32]:
         weighted = sinogram * self._weights[:, None].astype(np.float32)
@@ -189,8 +200,9 @@ class ProcessReconstructor:
             )
 
     def _order(self, sinograms: NDArray[np.float32]) -> NDArray[np.float32]:
-        folder = Path(self._folder.name)
-        given, made = folder / "sinograms.npy", folder / "slices.npy"
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix=f"voltomo-{self._name}-"))
+        given, made = self._folder / "sinograms.npy", self._folder / "slices.npy"
         np.save(given, sinograms)
         order = {
             "sinograms": str(given),
@@ -206,7 +218,7 @@ class ProcessReconstructor:
             process.stdin.flush()
         except OSError:
             raise self._died() from None
-        answer = self._answer(_START_S + self._patience_s * len(sinograms))
+        answer = self._answer(self._first_s + self._patience_s * len(sinograms))
         if answer["kind"] != "done":
             raise BackendFailed(
                 f"{self._name} failed with {answer['why']}; this slab was not written, those "
