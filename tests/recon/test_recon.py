@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import zarr
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from tests.recon.recording import (
@@ -24,7 +24,7 @@ from tests.recon.recording import (
     nxtomo,
     truth,
 )
-from tests.recon.test_ome_zarr import check_rules
+from tests.recon.test_ome_zarr import check_rules, opened
 from voltomo.analysis.correction_settings import CorrectionSettings, PhaseSettings
 from voltomo.analysis.correlation import disc_correlation
 from voltomo.cli.main import app
@@ -45,7 +45,7 @@ def run(wish: Wish, said: list[str] | None = None) -> Made:
 
 
 def volume_of(path: Path) -> Any:
-    return zarr.open_group(path, mode="r")["0"][...]
+    return opened(path)["0"][...]
 
 
 @pytest.mark.parametrize("make", [nxtomo, data_exchange])
@@ -62,7 +62,7 @@ def test_a_file_becomes_a_volume(tmp_path: Path, make: Callable[[Path], Path]) -
     middle = volume[20][30:42, 30:42].mean() / truth(0.5)[30:42, 30:42].mean()
     assert middle == pytest.approx(1, abs=0.03)
     multiscale = check_rules(wish.output)
-    record = zarr.open_group(wish.output, mode="r").attrs["voltomo"]
+    record = opened(wish.output).attrs["voltomo"]
     assert record["complete"]
     assert record["denoised"] is False
     assert record["steps"][0]["name"] == "zingers"
@@ -179,7 +179,7 @@ def test_corrections_of_every_kind_go_through(tmp_path: Path) -> None:
     file = nxtomo(tmp_path / "scan.nxs")
     wish = Wish(file=file, output=tmp_path / "a.ome.zarr", corrections=settings)
     run(wish)
-    steps = zarr.open_group(wish.output, mode="r").attrs["voltomo"]["steps"]
+    steps = opened(wish.output).attrs["voltomo"]["steps"]
     assert [step["name"] for step in steps] == [
         "zingers", "monitor", "flats, eigen", "air", "phase", "rings, consistent", "filter, hann",
     ]  # fmt: skip
@@ -200,9 +200,9 @@ def test_rows_and_bins_choose_a_part(tmp_path: Path) -> None:
 
 
 def test_half_acquisition_makes_a_wider_volume(tmp_path: Path) -> None:
-    angles = np.arange(120) * 3.0
+    angles: NDArray[np.float64] = np.arange(120, dtype=np.float64) * 3.0
     made = counts(angles)
-    cut = {name: stack[:, :, 24:] for name, stack in made.items()}
+    cut: dict[str, Any] = {name: stack[:, :, 24:] for name, stack in made.items()}
     file = nxtomo(tmp_path / "scan.nxs", angles, **cut)
     settings = CorrectionSettings(half_acquisition=True)
     wish = Wish(
@@ -260,10 +260,10 @@ def test_what_cannot_be_reconstructed_is_refused_in_a_sentence(tmp_path: Path) -
     (tmp_path / "text.nxs").write_text("no")
     with pytest.raises(RecordingUnreadable, match="cannot be read as an HDF5 file"):
         run(Wish(file=tmp_path / "text.nxs", output=output))
-    swapped = counts()
-    swapped["flats"], swapped["darks"] = swapped["darks"], swapped["flats"]
+    made = counts()
+    swapped = nxtomo(tmp_path / "swapped.nxs", flats=made["darks"], darks=made["flats"])
     with pytest.raises(NotStarted, match="are the two exchanged"):
-        run(Wish(file=nxtomo(tmp_path / "swapped.nxs", **swapped), output=output))
+        run(Wish(file=swapped, output=output))
     radians = nxtomo(tmp_path / "radians.nxs", np.radians(ANGLES) * VIEWS / (VIEWS - 1))
     with pytest.raises(NotStarted, match="looks like radians"):
         run(Wish(file=radians, output=output, axis_column=AXIS))

@@ -104,6 +104,7 @@ class VolumeStore:
             How it is made, stored as attribute ``voltomo``.
         """
         import zarr
+        from zarr.codecs import BloscCodec, BloscShuffle
 
         if self.path.exists():
             shutil.rmtree(self.path)
@@ -119,9 +120,7 @@ class VolumeStore:
                 dtype="float32",
                 chunks=chunks,
                 shards=(chunks[0], *across),
-                compressors=zarr.codecs.BloscCodec(
-                    cname="zstd", clevel=3, shuffle=zarr.codecs.BloscShuffle.shuffle
-                ),
+                compressors=BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.shuffle),
                 dimension_names=("z", "y", "x"),
                 fill_value=0.0,
             )
@@ -139,7 +138,7 @@ class VolumeStore:
         """
         import zarr
 
-        root = zarr.open_group(self.path, mode="r+", zarr_format=3)
+        root: Any = zarr.open_group(self.path, mode="r+", zarr_format=3)
         levels = self.layout.levels
         arrays = [root[str(level)] for level in range(len(levels))]
         if [tuple(array.shape) for array in arrays] != levels:
