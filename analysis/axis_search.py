@@ -71,7 +71,7 @@ class AxisFound:
     @property
     def words(self) -> str:
         """One line for a report."""
-        text = f"axis at column {self.axis_column:.2f} ± {self.sigma:.2f}"
+        text = f"axis at column {self.axis_column:.3f} ± {self.sigma:.3f}"
         if math.isfinite(self.roll_sigma_deg):
             text += f", rolled by {self.roll_deg:.3f} ± {self.roll_sigma_deg:.3f} deg"
         if math.isfinite(self.tilt_sigma_deg):

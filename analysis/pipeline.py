@@ -1,5 +1,6 @@
 """Frames to sinograms: all corrections in one fixed order, each with its name in the record."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,9 @@ from voltomo.analysis.truncation import continue_rows, fit_ellipse, is_truncated
 from voltomo.analysis.zingers import remove_zingers
 
 Image = NDArray[np.float32]
+
+# A row may become so many rows longer on each side.
+MOST_ADDED = 2
 
 
 class Corrections:
@@ -119,7 +123,8 @@ class Corrections:
             if monitor is None or self.fields.flat_monitor is None:
                 raise ValueError("The beam monitor is asked for and the frames came without it.")
             factors = monitor_factors(monitor, self.fields.flat_monitor)
-            steps.append(Step("monitor", {"lowest": factors.min(), "highest": factors.max()}))
+            low, high = float(factors.min()), float(factors.max())
+            steps.append(Step("monitor", {"lowest": low, "highest": high}))
         at = None if places is None else np.asarray(places, np.float64)
         out = np.empty(counts.shape, np.float32)
         flat = self.flats.mean
@@ -218,8 +223,10 @@ class Corrections:
             return half.widen(rows), half.wide_axis_column, half.wide_columns, [step]
         if not self.settings.continue_truncated or not any(is_truncated(one) for one in rows):
             return rows, axis, columns, []
-        added = 3 * columns // 2
         ellipse = fit_ellipse(rows.mean(axis=0), angles, axis)
+        # As far as the ellipse goes and the step to it fades; beyond there is air.
+        beyond = math.ceil(ellipse.reach - min(axis, columns - 1 - axis))
+        added = min(max(beyond, columns // 10) + 4, MOST_ADDED * columns)
         wide = np.stack([continue_rows(one, angles, axis, ellipse, added) for one in rows])
         step = Step("continued", {"added_columns": added, "ellipse": vars(ellipse)})
         return wide, axis + added, columns, [step]

@@ -77,9 +77,9 @@ def remove_rings(sinogram: Rows, width_columns: int = 9) -> Rows:
 
     Notes
     -----
-    On a body with particles it takes four fifths of the rings and a fiftieth of what sorting the
-    columns (Vo et al., Optics Express 26, 2018, 28396, algorithm 3) takes of the sample. Layers
-    wound exactly about the axis look like rings to every such filter.
+    On a body with particles it takes four fifths of the rings, and of the sample less than a
+    twentieth of what sorting the columns takes (Vo et al., Optics Express 26, 2018, 28396,
+    algorithm 3). Layers wound exactly about the axis look like rings to every such filter.
     """
     _check_width(width_columns, sinogram.shape[1])
     mended = _replace_columns(sinogram, bad_columns(sinogram))

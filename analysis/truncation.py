@@ -40,6 +40,12 @@ class Ellipse:
     sine: float
     attenuation: float
 
+    @property
+    def reach(self) -> float:
+        """How far it comes from the axis, at most."""
+        lean = math.hypot(self.cosine, self.sine)
+        return math.hypot(self.x, self.y) + math.sqrt(self.mean_square_width * (1 + lean))
+
     def rows(self, angles_deg: ArrayLike, from_axis: Floats) -> Floats:
         """Its line integrals (views, columns) at columns counted from the axis."""
         angle = np.radians(np.asarray(angles_deg, np.float64))[:, None]

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from tests.records.synthetic import SyntheticRun, contents
 from tools.make_reference import renewed
+from voltomo.analysis.correction_settings import CorrectionSettings
 from voltomo.cli.main import app
 from voltomo.dose.material_file import MaterialFile
 from voltomo.dose.plan_file import PlanFile
@@ -42,6 +43,7 @@ SHOWN_FILES: dict[str, type[BaseModel]] = {
     "# materials.yml": MaterialFile,
     "# plan.yml": PlanFile,
     "# policies.yml": PolicyFile,
+    "# corrections.yml": CorrectionSettings,
 }
 GUIDES = sorted((ROOT / "docs/how-to").glob("*.md"))
 # Commands that come with the system, with make's environment, or with EPICS base.

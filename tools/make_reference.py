@@ -14,6 +14,7 @@ import inspect
 import re
 import types
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -231,8 +232,8 @@ def pv_names() -> str:
     )  # fmt: skip
 
 
-def tables() -> dict[str, Callable[[], str]]:
-    """What makes each table, by its name."""
+def _of_dose() -> dict[str, Callable[[], str]]:
+    """Tables of materials, cells, plans, policies and the guard."""
     from voltomo.dose.cell_entry import CellEntry, LayerEntry, RepeatEntry
     from voltomo.dose.guard_settings import GuardSettings
     from voltomo.dose.material_file import MaterialEntry
@@ -245,10 +246,41 @@ def tables() -> dict[str, Callable[[], str]]:
     )
     from voltomo.dose.policies import ClassLimit, Policy
     from voltomo.dose.quality import Detector
-    from voltomo.live.settings import LiveSettings
     from voltomo.model.geometry import Geometry
     from voltomo.model.sample import Sample
     from voltomo.model.scan_spec import ScanSpec
+
+    models: dict[str, Any] = {
+        "sample": Sample,
+        "own-material": MaterialEntry,
+        "plan": PlanFile,
+        "cell": CellEntry,
+        "layer": LayerEntry,
+        "repeat": RepeatEntry,
+        "beam": BeamEntry,
+        "filter": FilterEntry,
+        "detector": Detector,
+        "scan-spec": ScanSpec,
+        "geometry": Geometry,
+        "feature": FeatureEntry,
+        "budget": BudgetEntry,
+        "policy": Policy,
+        "limit": ClassLimit,
+    }
+    derived = ("prefix", "samples", "energy_keV", "source", "watching")
+    return {
+        "causes": causes,
+        "materials": materials,
+        "policies": policies,
+        "guard": lambda: settings(GuardSettings, *derived),
+        **{name: partial(settings, model) for name, model in models.items()},
+    }
+
+
+def tables() -> dict[str, Callable[[], str]]:
+    """What makes each table, by its name."""
+    from voltomo.analysis.correction_settings import CorrectionSettings, PhaseSettings
+    from voltomo.live.settings import LiveSettings
     from voltomo.profiles.beamline_file import BeamlineFile
     from voltomo.profiles.scan_file import ScanFile
     from voltomo.records.summary import LiveSummary, ScanSummary
@@ -260,30 +292,12 @@ def tables() -> dict[str, Callable[[], str]]:
     camera = ("rows", "columns", "pixel_um", "axis_column", "energy_keV")
     return {
         "commands": commands,
-        "causes": causes,
+        "corrections": lambda: settings(CorrectionSettings),
+        "phase": lambda: settings(PhaseSettings),
         "epics": lambda: settings(Facility),
         "pvs": pv_names,
         "beamline": lambda: settings(BeamlineFile),
-        "sample": lambda: settings(Sample),
-        "materials": materials,
-        "own-material": lambda: settings(MaterialEntry),
-        "plan": lambda: settings(PlanFile),
-        "cell": lambda: settings(CellEntry),
-        "layer": lambda: settings(LayerEntry),
-        "repeat": lambda: settings(RepeatEntry),
-        "beam": lambda: settings(BeamEntry),
-        "filter": lambda: settings(FilterEntry),
-        "detector": lambda: settings(Detector),
-        "scan-spec": lambda: settings(ScanSpec),
-        "geometry": lambda: settings(Geometry),
-        "feature": lambda: settings(FeatureEntry),
-        "budget": lambda: settings(BudgetEntry),
-        "policy": lambda: settings(Policy),
-        "limit": lambda: settings(ClassLimit),
-        "policies": policies,
-        "guard": lambda: settings(
-            GuardSettings, "prefix", "samples", "energy_keV", "source", "watching"
-        ),
+        **_of_dose(),
         "live": lambda: settings(LiveSettings, "prefix"),
         "twin": lambda: settings(TwinSettings, "prefix", "energy_keV"),
         "camera": lambda: settings(CameraSettings, *camera),

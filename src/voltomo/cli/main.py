@@ -113,6 +113,55 @@ def demo(
 
 
 @app.command()
+def recon(
+    file: Annotated[Path, typer.Argument(help="NXtomo or DataExchange file.", readable=False)],
+    output: Annotated[
+        Path | None, typer.Option(help="The volume; else FILE's name with .ome.zarr, here.")
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(help="What reconstructs: own, algotom or tomopy.")
+    ] = "own",
+    backend_python: Annotated[
+        Path | None, typer.Option(help="A Python that has algotom or tomopy; else this one.")
+    ] = None,
+    axis: Annotated[
+        float | None, typer.Option(help="Column of the rotation axis; else it is found.")
+    ] = None,
+    rows: Annotated[
+        str | None, typer.Option(help="Detector rows FIRST:LAST, the last excluded; else all.")
+    ] = None,
+    corrections: Annotated[
+        Path | None, typer.Option(help="What is done to the frames (YAML); else the usual.")
+    ] = None,
+    bins: Annotated[
+        int | None,
+        typer.Option("--bin", help="Pixels that are averaged to one; else as the memory allows."),
+    ] = None,
+    memory: Annotated[
+        float | None, typer.Option(help="Memory in GB, at most; else a share of what is free.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads; else as many as there are cores.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Begin anew whatever lies in the output.")
+    ] = False,
+) -> None:
+    """Reconstruct a recorded scan into an OME-Zarr volume, or go on with one.
+
+    What is done stays when it is interrupted; the same command goes on after it.
+    Exit code 0: the volume is complete; 1: it had begun and was stopped; 2: nothing was begun.
+    """
+    from voltomo.cli.recon import run_recon
+
+    asked = {
+        "output": output, "backend": backend, "python": backend_python, "axis_column": axis,
+        "binning": bins, "memory_GB": memory, "threads": threads, "again": again,
+    }  # fmt: skip
+    run_recon(file, rows, corrections, asked)
+
+
+@app.command()
 def export(
     uid: Annotated[str, typer.Argument(help="Start of a run's uid, or 'last'.")] = "last",
     run_folder: Folder = None,

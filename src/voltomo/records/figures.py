@@ -85,13 +85,18 @@ def dose_chart(name: str, dose: DoseAccount) -> str:
     return to_svg(figure, name, "Where the dose went")
 
 
-def png_uri(grey: NDArray[np.uint8]) -> str:
-    """A grey picture as a data URI."""
+def png_bytes(grey: NDArray[np.uint8]) -> bytes:
+    """A grey picture as a PNG file."""
     from PIL import Image
 
     buffer = io.BytesIO()
     Image.fromarray(grey).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def png_uri(grey: NDArray[np.uint8]) -> str:
+    """A grey picture as a data URI."""
+    return "data:image/png;base64," + base64.b64encode(png_bytes(grey)).decode()
 
 
 def grey_range(image: NDArray[Any]) -> tuple[float, float]:

@@ -51,6 +51,8 @@ class Recording:
     pixel_um: float | None
     energy_keV: float | None
     axis_column: float | None
+    # A reading for each image of the file's one stack: monitor, or machine current.
+    control: Floats | None = None
 
 
 def read_layout(file: h5py.File) -> Recording:
@@ -158,7 +160,17 @@ def _nxtomo(entry: h5py.Group) -> Recording:
         energy_keV=_number(entry, "instrument/beam/incident_energy", _TO_KEV)
         or _number(entry, "beam/incident_energy", _TO_KEV),
         axis_column=None if from_middle is None else from_middle + (data.shape[2] - 1) / 2,
+        control=_control(entry, key.size),
     )
+
+
+def _control(entry: h5py.Group, images: int) -> Floats | None:
+    """The monitor's readings, where there is one for each image."""
+    if "control/data" not in entry:
+        return None
+    values = np.asarray(_values(entry, "control/data")).ravel()
+    fits = values.size == images and np.issubdtype(values.dtype, np.number)
+    return values.astype(np.float64) if fits else None
 
 
 def _needed(group: h5py.Group, name: str, meaning: str) -> Stack:

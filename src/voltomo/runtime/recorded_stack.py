@@ -64,6 +64,22 @@ class Stack:
                     last = min(first + many, run.size) - 1
                     yield np.asarray(data[int(run[first]) : int(run[last]) + 1])
 
+    def rows_of(self, first: int, last: int, numbers: ArrayLike | None = None) -> NDArray[Any]:
+        """The same rows of all images, or of some, shape (n, last - first, columns)."""
+        wanted = np.arange(len(self)) if numbers is None else np.asarray(numbers, np.int64).ravel()
+        out = np.empty((wanted.size, last - first, self.columns), self.dtype)
+        before = 0
+        for data, places in self.parts:
+            inside = np.flatnonzero((wanted >= before) & (wanted < before + places.size))
+            at = places[wanted[inside] - before]
+            before += int(places.size)
+            # Runs are read at once: single images cost a call each.
+            for run in np.split(np.arange(at.size), np.flatnonzero(np.diff(at) != 1) + 1):
+                if run.size:
+                    low, high = int(at[run[0]]), int(at[run[-1]]) + 1
+                    out[inside[run]] = data[low:high, first:last]
+        return out
+
     def _image(self, number: int) -> NDArray[Any]:
         for data, places in self.parts:
             if number < places.size:
