@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.analysis.measure import SIGMAS, Measure
-from voltomo.analysis.polar import Circles
+from voltomo.analysis.ring_spectrum import RingSpectrum
 from voltomo.analysis.typed_scipy import rfft_all
 
 Floats = NDArray[np.float64]
@@ -103,26 +103,26 @@ def frc_resolution(
     one: NDArray[np.float32],
     other: NDArray[np.float32],
     start_deg: float = 0.0,
-    span_deg: float = 180.0,
     pixel_um: float | None = None,
 ) -> Measure:
     """Resolution of a slice: the period at which its halves cease to agree (half-bit).
 
     A ring is in both halves, since both come from the same columns, and would be taken for
-    detail. Halves are therefore of interlaced views, and in each the offsets of circles about
-    the axis are taken off before they are compared.
+    detail. Halves are therefore of interlaced views, and from each is taken, before they are
+    compared, what its spectrum has along all directions alike
+    (`voltomo.analysis.ring_spectrum.RingSpectrum`).
 
     Parameters
     ----------
     one, other : float32 (N, N)
         Slices from the even and from the odd views.
-    start_deg, span_deg : float
-        Of the views (`voltomo.analysis.polar.Circles`).
+    start_deg : float
+        Angle from which the views cover a half turn or a full one.
     pixel_um : float, optional
         The result is in micrometres instead of pixels.
     """
-    circles = Circles(one.shape[0], start_deg, span_deg)
-    curve = shell_correlation(circles.without_rings(one), circles.without_rings(other))
+    rings = RingSpectrum(one.shape[0], start_deg)
+    curve = shell_correlation(rings.without_rings(one), rings.without_rings(other))
     return resolution_of(curve, pixel_um, "frc_resolution")
 
 
@@ -130,14 +130,13 @@ def fsc_resolution(
     one: NDArray[np.float32],
     other: NDArray[np.float32],
     start_deg: float = 0.0,
-    span_deg: float = 180.0,
     pixel_um: float | None = None,
 ) -> Measure:
     """Resolution of a volume with the axis along its first dimension; see `frc_resolution`."""
-    circles = Circles(one.shape[-1], start_deg, span_deg)
+    rings = RingSpectrum(one.shape[-1], start_deg)
 
     def clean(half: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.stack([circles.without_rings(slice_) for slice_ in half])
+        return np.stack([rings.without_rings(slice_) for slice_ in half])
 
     return resolution_of(shell_correlation(clean(one), clean(other)), pixel_um, "fsc_resolution")
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 import scipy.fft  # pyright: ignore[reportMissingTypeStubs]
 import scipy.interpolate  # pyright: ignore[reportMissingTypeStubs]
+import scipy.linalg  # pyright: ignore[reportMissingTypeStubs]
 import scipy.ndimage  # pyright: ignore[reportMissingTypeStubs]
 import scipy.optimize  # pyright: ignore[reportMissingTypeStubs]
 import scipy.signal  # pyright: ignore[reportMissingTypeStubs]
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 _fft = cast(Any, scipy.fft)
 _interpolate = cast(Any, scipy.interpolate)
+_linalg = cast(Any, scipy.linalg)
 _ndimage = cast(Any, scipy.ndimage)
 _optimize = cast(Any, scipy.optimize)
 _signal = cast(Any, scipy.signal)
@@ -121,9 +123,25 @@ def sample_spline(
     return _ndimage.map_coordinates(coefficients, at, order=order, mode="nearest", prefilter=False)
 
 
-def rfft_all(values: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Transform of real values along all axes; the last is halved."""
-    return _fft.rfftn(values)
+def rfft_all(
+    values: NDArray[np.float64], shape: tuple[int, ...] | None = None
+) -> NDArray[np.complex128]:
+    """Transform of real values along all axes, padded with zeros to a shape; the last is halved."""
+    return _fft.rfftn(values, shape)
+
+
+def irfft_all(spectrum: NDArray[np.complex128], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Inverse of `rfft_all`."""
+    return _fft.irfftn(spectrum, shape)
+
+
+def solve_tridiagonal(
+    diagonal: NDArray[np.float64], beside: NDArray[np.float64], right: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Solution of a symmetric system with one diagonal (n,) and one beside it (n - 1,)."""
+    bands = np.zeros((2, len(diagonal)))
+    bands[0, 1:], bands[1] = beside, diagonal
+    return _linalg.solveh_banded(bands, right, check_finite=False)
 
 
 def slope_along(image: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

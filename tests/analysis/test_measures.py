@@ -22,6 +22,7 @@ from voltomo.analysis.resolution import (
     resolution_of,
     shell_correlation,
 )
+from voltomo.analysis.ring_spectrum import RingSpectrum
 
 Image = NDArray[np.float32]
 SIZE, VIEWS = 160, 240
@@ -66,6 +67,35 @@ def test_rings_are_not_taken_for_detail() -> None:
     naive = resolution_of(shell_correlation(*halves))
     assert naive.value < 0.85 * true.value
     assert frc_resolution(*halves).value == pytest.approx(true.value, rel=0.1)
+
+
+@pytest.mark.parametrize("turn_deg", [180.0, 360.0])
+@pytest.mark.parametrize("start_deg", [0.0, 70.0])
+def test_strong_rings_do_not_make_a_slice_finer(turn_deg: float, start_deg: float) -> None:
+    angles = start_deg + np.arange(VIEWS) * turn_deg / VIEWS
+    clean = phantom.sinogram(BODY, SIZE, angles)
+    for seed in range(2):
+        random = np.random.default_rng(seed)
+        noisy = clean + random.normal(0, 0.05, clean.shape)
+        ringed = noisy + 0.15 * random.normal(0, 1, SIZE)
+        found: list[float] = []
+        for rows in (noisy, ringed):
+            halves = [fbp(rows[i::2].astype(np.float32), angles[i::2]) for i in (0, 1)]
+            found.append(frc_resolution(halves[0], halves[1], start_deg).value)
+        assert found[1] == pytest.approx(found[0], rel=0.03)
+
+
+def test_what_is_taken_for_rings_is_little_of_the_sample() -> None:
+    rings = RingSpectrum(SIZE)
+    particles = fbp(phantom.sinogram(BODY[1:], SIZE, ANGLES), ANGLES)
+    assert float(np.std(rings.without_rings(particles) - particles)) < 0.2 * particles.std()
+    columns = np.random.default_rng(1).normal(0, 1, SIZE)
+    ringed = fbp(np.tile(columns, (VIEWS, 1)).astype(np.float32), ANGLES)
+    assert float(np.std(rings.without_rings(ringed))) < 0.05 * ringed.std()
+    with pytest.raises(ValueError, match="slices of 160"):
+        rings.without_rings(ringed[:100, :100])
+    with pytest.raises(ValueError, match="16 pixels"):
+        RingSpectrum(8)
 
 
 def test_shells_of_volumes_are_those_of_slices() -> None:

@@ -40,7 +40,7 @@ def quality_of(sinograms: Sinograms, size: int, pixel_um: float | None) -> list[
     start, span = float(angles[0]), float(np.ptp(angles))
     try:
         measures = [
-            frc_resolution(even, odd, start, span, pixel_um),
+            frc_resolution(even, odd, start, pixel_um),
             snr_measure(whole),
             sharpness(even, odd),
             ring_strength(whole, start, span),
