@@ -48,14 +48,15 @@ class RingSpectrum:
         self._used = radius < length / 2
         angle = np.mod(np.arctan2(down, right) - np.radians(start_deg), 2 * np.pi)
         self._behind = np.broadcast_to(angle >= np.pi, radius.shape)[self._used]
-        self._inner = radius[self._used].astype(np.int64)
+        self._inner: NDArray[np.int64] = radius[self._used].astype(np.int64)
         self._part = radius[self._used] - self._inner
         # The axis in the middle of the slice has no phase.
         self._phase = np.exp(2j * np.pi * (down + right) * (size - 1) / 2)[self._used]
         self._count = length // 2 + 1
         low, high = 1 - self._part, self._part
         self._diagonal = self._summed(low * low, high * high) + 1e-9
-        self._beside = np.bincount(self._inner, low * high, self._count)[: self._count - 1]
+        beside = np.bincount(self._inner, low * high, self._count).astype(np.float64)
+        self._beside = beside[: self._count - 1]
 
     def without_rings(self, image: Image) -> Image:
         """The slice without what its spectrum has along all directions alike.
@@ -69,8 +70,8 @@ class RingSpectrum:
             raise ValueError(f"This is for slices of {self.size}², not of {image.shape}.")
         spectrum = rfft_all(image.astype(np.float64), self._shape)
         values = spectrum[self._used] * self._phase
-        values = np.where(self._behind, values.conj(), values)
-        common = self._fitted(values.real) + 1j * self._fitted(values.imag)
+        side = np.where(self._behind, -1.0, 1.0)
+        common = self._fitted(np.real(values)) + 1j * self._fitted(side * np.imag(values))
         ring = (1 - self._part) * common[self._inner] + self._part * common[self._inner + 1]
         ring = np.where(self._behind, ring.conj(), ring)
         spectrum[self._used] -= ring * self._phase.conj()

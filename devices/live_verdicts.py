@@ -82,6 +82,10 @@ class LiveVerdicts(Device):
         """The worker's state, empty where it does not speak of this scan."""
         return str(self._said(scan_uid).get("state", ""))
 
+    def measuring(self, scan_uid: str) -> bool:
+        """Whether verdicts on what the slice is now are still to come."""
+        return bool(self._said(scan_uid).get("measuring", False))
+
     def no_slice(self, scan_uid: str) -> str:
         """Why this scan has no live slice and no verdicts; empty while they may come."""
         said = self._said(scan_uid)

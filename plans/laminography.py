@@ -10,6 +10,7 @@ from bluesky import Msg
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.plans.protocols import TomographyBeamline
 from voltomo.plans.scan import Live, scan
+from voltomo.plans.verdicts import VerdictSource
 
 
 def laminography(
@@ -17,6 +18,7 @@ def laminography(
     spec: ScanSpec,
     *,
     live: Live | None = None,
+    verdicts: VerdictSource | None = None,
     md: Mapping[str, Any] | None = None,
 ) -> Generator[Msg, Any, str]:
     """Lean the axis by ``spec.geometry.tilt_deg``, and scan as in a tomography.
@@ -25,4 +27,8 @@ def laminography(
     or beyond its limits, the scan is refused. See `voltomo.plans.scan.scan` for parameters, result
     and errors.
     """
-    return (yield from scan(beamline, spec, plan_names=("laminography",), live=live, md=md))
+    return (
+        yield from scan(
+            beamline, spec, plan_names=("laminography",), live=live, verdicts=verdicts, md=md
+        )
+    )

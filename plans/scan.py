@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bluesky import Msg
@@ -22,8 +23,10 @@ from voltomo.plans.preflight import Facts, demand_closed, preflight
 from voltomo.plans.priming import check_priming
 from voltomo.plans.protocols import TomographyBeamline, tilt_stage
 from voltomo.plans.stand import Stand
+from voltomo.plans.stop_when import Decisions
 from voltomo.plans.stubs import STREAMS, TRIGGERS, Run, Take, collect_frames, collect_triggers
 from voltomo.plans.takes import Takes
+from voltomo.plans.verdicts import VerdictSource
 from voltomo.plans.words import INTERRUPTIONS, ScanFailed, ScanRefused, innermost
 
 Plan = Generator[Msg, Any, Any]
@@ -45,6 +48,7 @@ def scan(
     *,
     plan_names: tuple[PlanName, ...] = (),
     live: Live | None = None,
+    verdicts: VerdictSource | None = None,
     md: Mapping[str, Any] | None = None,
 ) -> Generator[Msg, Any, str]:
     """Take a scan of any kind: priming, darks, and its flats and sweeps in their order.
@@ -64,6 +68,8 @@ def scan(
         Kinds of scans that are meant; any if empty.
     live : callable, optional
         Subscribed to the documents of this run.
+    verdicts : VerdictSource, optional
+        The live worker; needed where the scan has a target (``stop_when``).
     md : mapping, optional
         Further entries of the start document; they win over the plan's own.
 
@@ -84,6 +90,7 @@ def scan(
             f"expected a scan for {' or '.join(plan_names)}, saw one for {spec.plan_name}; no "
             f"beam was used; run it as {spec.plan_name}(beamline, spec)"
         )
+    decisions = Decisions(spec, verdicts)
     takes = Takes()
     token = None
     try:
@@ -91,7 +98,7 @@ def scan(
         facts = yield from takes.undisturbed(lambda: preflight(beamline, spec))
         if live is not None:
             token = yield from bps.subscribe("all", live)
-        return (yield from _run(beamline, spec, facts, takes, dict(md or {})))
+        return (yield from _run(beamline, spec, facts, takes, decisions, dict(md or {})))
     finally:
         takes.release()
         if token is not None:
@@ -117,7 +124,12 @@ def start_metadata(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts) -
 
 
 def _run(
-    beamline: TomographyBeamline, spec: ScanSpec, facts: Facts, takes: Takes, md: dict[str, Any]
+    beamline: TomographyBeamline,
+    spec: ScanSpec,
+    facts: Facts,
+    takes: Takes,
+    decisions: Decisions,
+    md: dict[str, Any],
 ) -> Generator[Msg, Any, str]:
     """Open the run, scan, put everything to rest, close the run with the reason."""
     uid = yield from bps.open_run(start_metadata(beamline, spec, facts) | md)
@@ -130,9 +142,9 @@ def _run(
         # Else somebody stopped or aborted: the engine closes the run with the reason they gave.
 
     yield from bpp.contingency_wrapper(
-        _scan_and_rest(Run(beamline, spec, facts, uid, takes)),
+        _scan_and_rest(Run(beamline, spec, facts, uid, takes, decisions)),
         except_plan=failed,
-        else_plan=bps.close_run,
+        else_plan=lambda: bps.close_run(reason=decisions.reason or None),
     )
     return uid
 
@@ -209,8 +221,10 @@ def _blocks(run: Run, at: _Progress) -> Plan:
         # The stage turns back while no beam is needed; a sample is shifted only once it stands.
         turned_deg = approach_deg(sweep, spec.velocity_deg_s, run.facts.pace.acceleration_s)
         yield from bps.abs_set(beamline.rotation, turned_deg, group=_TURNED)
-    for position in range(len(blocks)):
-        yield from _whole(run, at, position)
+    for position, block in enumerate(blocks):
+        if run.decisions.wants(block):
+            yield from _whole(run, at, position)
+            yield from run.takes.undisturbed(partial(run.decisions.after, block, run.uid))
     yield from takes.undisturbed(at.stand.home)
     yield from _baseline(run)
     at.whole = True
@@ -222,7 +236,7 @@ def _whole(run: Run, at: _Progress, position: int) -> Plan:
     block = blocks[position]
     while True:
         yield from takes.undisturbed(lambda: _ready(run, at, block))
-        take = Take(block, takes.begin(block))
+        take = Take(block, takes.begin(block), behind_a_gap=run.decisions.ended)
         before, at.block = takes.count, block
         try:
             pages = yield from run_block(run, take)

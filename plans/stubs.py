@@ -16,6 +16,7 @@ from voltomo.model.scan_spec import Block, BlockKind, ScanSpec
 from voltomo.model.takes import take_name
 from voltomo.plans.preflight import Facts
 from voltomo.plans.protocols import TomographyBeamline
+from voltomo.plans.stop_when import Decisions
 from voltomo.plans.takes import Takes
 
 STREAMS: dict[BlockKind, str] = {
@@ -43,14 +44,16 @@ class Run:
     facts: Facts
     uid: str
     takes: Takes
+    decisions: Decisions
 
 
 @dataclass(frozen=True)
 class Take:
-    """One take of a block."""
+    """One take of a block; ``behind_a_gap``: the blocks before it were left out."""
 
     block: Block
     number: int
+    behind_a_gap: bool = False
 
     @property
     def name(self) -> str:
@@ -75,7 +78,7 @@ def arm_trigger(run: Run, take: Take, train: Block, group: str) -> Plan:
         window.lead_s,
         window.tail_s,
         take.number,
-        sets_index=begins and take.number > 1,
+        sets_index=begins and (take.number > 1 or take.behind_a_gap),
     )
     yield from bps.prepare(run.beamline.trigger, armed, group=group)
 

@@ -10,6 +10,7 @@ from bluesky import Msg
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.plans.protocols import TomographyBeamline
 from voltomo.plans.scan import Live, scan
+from voltomo.plans.verdicts import VerdictSource
 
 
 def tomography(
@@ -17,6 +18,7 @@ def tomography(
     spec: ScanSpec,
     *,
     live: Live | None = None,
+    verdicts: VerdictSource | None = None,
     md: Mapping[str, Any] | None = None,
 ) -> Generator[Msg, Any, str]:
     """Scan a sample on the fly: equidistant angles, triggered by position while the stage turns.
@@ -25,7 +27,11 @@ def tomography(
     (mosaic, z-series), or at fixed intervals (time series), as ``spec`` says. See
     `voltomo.plans.scan.scan` for parameters, result and errors.
     """
-    return (yield from scan(beamline, spec, plan_names=("tomography",), live=live, md=md))
+    return (
+        yield from scan(
+            beamline, spec, plan_names=("tomography",), live=live, verdicts=verdicts, md=md
+        )
+    )
 
 
 def tomography_step(
@@ -33,6 +39,7 @@ def tomography_step(
     spec: ScanSpec,
     *,
     live: Live | None = None,
+    verdicts: VerdictSource | None = None,
     md: Mapping[str, Any] | None = None,
 ) -> Generator[Msg, Any, str]:
     """Scan a sample step by step: the stage stands for every exposure.
@@ -42,4 +49,8 @@ def tomography_step(
     off while the stage moves by hardware that knows no gate. See `voltomo.plans.scan.scan` for
     parameters, result and errors.
     """
-    return (yield from scan(beamline, spec, plan_names=("tomography_step",), live=live, md=md))
+    return (
+        yield from scan(
+            beamline, spec, plan_names=("tomography_step",), live=live, verdicts=verdicts, md=md
+        )
+    )

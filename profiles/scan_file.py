@@ -18,6 +18,7 @@ from voltomo.model.names import SafeName
 from voltomo.model.place import Place, grid
 from voltomo.model.scan_spec import PlanName, ScanSpec
 from voltomo.model.sweep_angles import Interlace
+from voltomo.model.target import Target
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.runtime.yaml_file import FileRefused
 
@@ -84,6 +85,8 @@ class ScanFile(BaseModel):
         cannot leave the beam.
     last_scan : bool
         Whether it may take the dose that the sample's policy keeps back for the end of a series.
+    stop_when : Target or None
+        Ends an interlaced scan before its last sweep, once the live slice is good enough.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -115,6 +118,7 @@ class ScanFile(BaseModel):
     flats_every: int = Field(default=0, ge=0)
     stored_flats: str | None = Field(default=None, max_length=64)
     last_scan: bool = False
+    stop_when: Target | None = None
 
     @field_validator("projections")
     @classmethod
@@ -197,7 +201,7 @@ class ScanFile(BaseModel):
         names = (
             "sample", "exposure_s", "period_s", "turns", "order", "interlace", "angles", "gate",
             "steps_per_lease", "every_s", "half_acquisition", "darks", "flats_every",
-            "stored_flats", "last_scan",
+            "stored_flats", "last_scan", "stop_when",
         )  # fmt: skip
         sweeps = 0 if self.kind == "flats_and_darks" else self.sweeps
         return {name: getattr(self, name) for name in names} | {"sweeps": sweeps}

@@ -23,6 +23,7 @@ def namespace(session: Session) -> dict[str, Any]:
     from voltomo.plans.laminography import laminography
     from voltomo.plans.radiography import flats_and_darks, radiography
     from voltomo.plans.scan import scan
+    from voltomo.plans.stop_when import stop_when
     from voltomo.plans.tomography import tomography, tomography_step
     from voltomo.plans.verdicts import wait_verdict
 
@@ -44,6 +45,7 @@ def namespace(session: Session) -> dict[str, Any]:
         "radiography": radiography,
         "flats_and_darks": flats_and_darks,
         "wait_verdict": wait_verdict,
+        "stop_when": stop_when,
         "spec": _spec_maker(session),
         "bp": plans,
         "bps": plan_stubs,

@@ -21,6 +21,7 @@ from voltomo.dose.lease import LeaseRequest
 from voltomo.model.arming import FrameBlock, TriggerTrain
 from voltomo.model.frame_table import Frames
 from voltomo.model.scan_spec import ScanSpec
+from voltomo.plans.stop_when import Decisions
 from voltomo.plans.takes import Takes
 from voltomo.records.run_log import RunLog
 from voltomo.runtime.append_log import AppendLog
@@ -30,7 +31,7 @@ UID = "0123456789abcdef"
 DUMP_BEFORE_S = 0.1
 """The beam is gone for so long before the engine hears of it."""
 _FIRE_S = 0.05
-_STREAMS = ("triggers", "baseline", "takes")
+_STREAMS = ("triggers", "baseline", "takes", "decisions")
 
 
 @dataclass
@@ -197,7 +198,8 @@ class SimulatedBeamline:
         return UID
 
     def _on_close_run(self, message: Msg) -> None:
-        stop = {"uid": str(uuid.uuid4()), "time": self._utc_s(), "run_start": UID, "reason": "",
+        stop = {"uid": str(uuid.uuid4()), "time": self._utc_s(), "run_start": UID,
+                "reason": message.kwargs.get("reason") or "",
                 "exit_status": message.kwargs.get("exit_status") or "success"}  # fmt: skip
         self._log("stop", stop)
 
@@ -208,7 +210,7 @@ class SimulatedBeamline:
         self._bundle, self._data = message.kwargs["name"], {}
 
     def _on_read(self, message: Msg) -> dict[str, Any]:
-        if isinstance(message.obj, Takes):
+        if isinstance(message.obj, Takes | Decisions):
             reading = message.obj.read()
         else:
             reading = {message.obj.name: {"value": message.obj.value, "timestamp": 0.0}}

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _LIVE_S = 60.0
 _STOPPED_S = 5.0
+_MEASURES_S = 5.0
 _SLICE_S = 20.0
 """A worker that was started again is found at once as a rule, but now and then takes seconds."""
 
@@ -125,7 +126,7 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
     error = ""
     try:
         with contextlib.redirect_stdout(ToLog("bluesky")):
-            session.RE(scan(session.beamline, spec))
+            session.RE(scan(session.beamline, spec, verdicts=session.live))
     except RunEngineInterrupted:
         error = _stop(session)
     except Exception as failed:  # noqa: BLE001
@@ -195,6 +196,10 @@ def keep_live_result(session: Session, done: ScanDone, patience_s: float = _LIVE
                 say("the live slice was not waited for longer; the files hold all frames")
                 return
             time.sleep(0.1)
+        # The last measures of the slice come a moment behind it.
+        deadline = min(deadline, time.monotonic() + _MEASURES_S)
+        while live.measuring(done.uid) and time.monotonic() < deadline:
+            time.sleep(0.05)
         verdicts = {name: v.model_dump() for name, v in live.verdicts(done.uid).items()}
         latest = None
         if state == "Done":

@@ -64,7 +64,7 @@ class Progress:
     none. ``views_waiting`` are in the queue; ``views_dropped`` found it full in this scan and
     were left to the file. Latencies run from the end of an exposure to the publication of the
     slice that holds it, for views that came over the stream (`NewsOfTriggers`); NaN where there
-    are none.
+    are none. ``measuring``: further verdicts on this state of the slice are to come.
     """
 
     state: str
@@ -81,6 +81,7 @@ class Progress:
     latency_p50_ms: float = math.nan
     latency_p99_ms: float = math.nan
     verdicts: Sequence[Verdict] = ()
+    measuring: bool = False
 
 
 class Engine:
@@ -338,6 +339,8 @@ class Engine:
             return
         state = self._shown or live.state()
         self._verdicts = self._judge.verdicts(live, state, self._lost(live), time.time())
+        if self._judge.busy:
+            self._next_status_s = now + _STATUS_EVERY_S
         self._on_progress(self._progress(live))
 
     def _progress(self, live: LiveSlice) -> Progress:
@@ -355,4 +358,5 @@ class Engine:
             latency_p50_ms=self._latencies.percentile_ms(50),
             latency_p99_ms=self._latencies.percentile_ms(99),
             verdicts=tuple(self._verdicts),
+            measuring=self._judge.busy,
         )

@@ -15,6 +15,7 @@ from voltomo.analysis.sheared_rows import SliceReconstructor
 from voltomo.analysis.weights import angular_weights
 from voltomo.live.matcher import Matcher
 from voltomo.live.no_slice import no_slice_of
+from voltomo.live.slice_rows import SliceRows, SliceViews
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
 
@@ -98,6 +99,7 @@ class LiveSlice:
         self._field_rows: dict[str, dict[int, Counts]] = {"flats": {}, "darks": {}}
         self._fields: dict[str, NDArray[np.float32]] = {}
         self._rows: dict[int, Counts] = {}
+        self.slice_rows = SliceRows(spec.grows)
         self._field_block: dict[str, Block] = {}
         self._sweep: Block | None = None
         self._part = range(0)
@@ -122,6 +124,7 @@ class LiveSlice:
         """Take latches of the trigger source; what is taken again begins anew."""
         for block in self.matcher.latch(chunk):
             self._used[block.first : block.last] = False
+            self.slice_rows.drop(block)
             if self._is_field(block):
                 if self._field_block.get(block.kind) is block:
                     self._field_rows[block.kind] = {}
@@ -207,8 +210,10 @@ class LiveSlice:
             return
         self.row = row
         for block in self.matcher.blocks:
-            if block is self._sweep or self._is_field(block):
+            kept = block is self._sweep or self.slice_rows.holds(block)
+            if kept or self._is_field(block):
                 self._used[block.first : block.last] = False
+        self.slice_rows.clear()
         self._field_rows = {"flats": {}, "darks": {}}
         self._fields.clear()
         self._forget_views()
@@ -310,7 +315,39 @@ class LiveSlice:
         self._last_trigger = -1
         self._out_of_order = False
 
+    @property
+    def last_sweep_trigger(self) -> int:
+        """The last trigger of the run through the angles that is going on; -1 for none."""
+        return self._part.stop - 1 if self._part else -1
+
+    @property
+    def between_sweeps(self) -> bool:
+        """Whether all triggers of the run through the angles were latched, or no more come."""
+        return self._finished or (bool(self._part) and self.matcher.latched >= self._part.stop)
+
+    def snapshot(self, here_s: float) -> SliceViews | None:
+        """The views of all sweeps that belong together; None without views, flats or darks."""
+        index, counts, sweeps = self.slice_rows.sorted()
+        if not index or not self._fields_ready():
+            return None
+        geometry = self.spec.geometry
+        return SliceViews(
+            counts=np.stack(counts),
+            flat=self._field("flats"),
+            dark=self._field("darks"),
+            angles_deg=np.array([self._angle_mid_exposure_deg(i) for i in index]),
+            sweep=np.unique(sweeps, return_inverse=True)[1].astype(np.int64),
+            axis_column=self._axis,
+            pixel_um=geometry.pixel_um,
+            start_deg=geometry.start_deg,
+            row=self.row,
+            frames=len(index),
+            last_trigger=index[-1],
+            here_s=here_s,
+        )
+
     def _use_projection(self, block: Block, index: int, counts: Counts) -> None:
+        self.slice_rows.take(block, index, counts)
         turn = (index - block.first) * block.turns // block.count
         each = block.count // block.turns
         part = range(block.first + turn * each, block.first + (turn + 1) * each)

@@ -22,6 +22,10 @@ class LiveSettings(BaseModel):
         Mean transmission outside of which the verdict is bad: sample too thick, or absent.
     snr_min : float
         Signal to noise of the slice below which the verdict is bad.
+    motion_max_pixels : float
+        Motion from the first sweeps to the last, above which the verdict is bad.
+    axis_error_max_columns : float
+        How far the axis may lie from where it was declared, before the verdict is bad.
     queue_frames : int
         Frames that may wait; beyond it views are dropped here and filled from the file later.
     """
@@ -35,4 +39,6 @@ class LiveSettings(BaseModel):
     transmission_min: float = Field(default=0.02, ge=0)
     transmission_max: float = Field(default=0.98, le=1.5)
     snr_min: float = Field(default=1.0, ge=0)
+    motion_max_pixels: float = Field(default=1.0, gt=0)
+    axis_error_max_columns: float = Field(default=1.0, gt=0)
     queue_frames: int = Field(default=300, ge=8)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+from voltomo.analysis.measure import Measure
 from voltomo.live.live_slice import LiveSlice, SliceState
 from voltomo.live.settings import LiveSettings
+from voltomo.live.slice_watch import Measured, SliceWatch
+from voltomo.model.target import judge
 from voltomo.model.verdict import Judgement, Verdict
 
 _VIEWS_FOR_SNR = 0.5
@@ -31,15 +34,22 @@ class Judge:
     def __init__(self, settings: LiveSettings) -> None:
         self._settings = settings
         self._sequence = 0
+        self._watch = SliceWatch()
+
+    @property
+    def busy(self) -> bool:
+        """Whether measures of the slice are still to come."""
+        return self._watch.busy
 
     def verdicts(
         self, live: LiveSlice, state: SliceState, lost: int, utc_s: float
     ) -> list[Verdict]:
-        """One verdict for each metric: lost frames, mean transmission, signal to noise.
+        """One verdict for each metric: lost frames, mean transmission, signal to noise, and more.
 
         Lost frames are counted: their interval is the number itself. That of the transmission is
         two standard uncertainties on either side (`LiveSlice.transmission`). Signal to noise has
-        none: one slice does not tell how well its noise is estimated.
+        none until a sweep is whole: then all that `voltomo.live.slice_measures` can tell of the
+        slice comes, each with its interval, threshold and latency, in place of it.
 
         Parameters
         ----------
@@ -50,11 +60,55 @@ class Judge:
         utc_s : float
             Now.
         """
-        return [
+        measured = self._watch.look(live)
+        settings = self._settings
+        made = [
             self._make(live, state, utc_s, *self._lost(live, lost)),
             self._make(live, state, utc_s, *self._transmission(live)),
-            self._make(live, state, utc_s, *self._snr(live, state)),
         ]
+        if measured is None or not any(m.metric == "snr" for m in measured.measures):
+            verdict = self._make(live, state, utc_s, *self._snr(live, state))
+            made.append(verdict.model_copy(update={"threshold": settings.snr_min}))
+        if measured is not None:
+            made += [self._of_measure(live, measured, one, utc_s) for one in measured.measures]
+        return made
+
+    def _of_measure(
+        self, live: LiveSlice, measured: Measured, measure: Measure, utc_s: float
+    ) -> Verdict:
+        """A measure, judged by the scan's own target, or by the settings."""
+        at_most, at_least = self._thresholds(live, measure.metric)
+        value, low, high = measure.value, measure.low, measure.high
+        verdict = Verdict(
+            scan_uid=live.scan_uid,
+            sequence=self._sequence,
+            metric=measure.metric,
+            value=value,
+            low=low,
+            high=high,
+            judgement=judge(value, low, high, at_most, at_least),
+            frames=measured.frames,
+            last_trigger=measured.last_trigger,
+            utc_s=utc_s,
+            unit=measure.unit,
+            threshold=at_least if at_most is None else at_most,
+            latency_s=measured.latency_s,
+        )
+        self._sequence += 1
+        return verdict
+
+    def _thresholds(self, live: LiveSlice, metric: str) -> tuple[float | None, float | None]:
+        target, settings = live.spec.stop_when, self._settings
+        if target is not None and target.metric == metric:
+            return target.at_most, target.at_least
+        if metric == "snr":
+            return None, settings.snr_min
+        pixel_um = live.spec.geometry.pixel_um
+        greatest = {
+            "motion": settings.motion_max_pixels * pixel_um,
+            "axis_error": settings.axis_error_max_columns,
+        }
+        return greatest.get(metric), None
 
     def _make(
         self,

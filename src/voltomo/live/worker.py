@@ -96,6 +96,7 @@ class Records:
                     "scan_uid": progress.scan_uid,
                     "state": progress.state,
                     "reason": progress.reason,
+                    "measuring": progress.measuring,
                     "verdicts": [v.model_dump() for v in progress.verdicts],
                 }
             )

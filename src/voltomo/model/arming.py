@@ -43,7 +43,8 @@ class TriggerTrain:
     """One train of triggers and the window in which the beam may be open for it.
 
     ``gate_lead_s`` before the first edge the window opens, ``gate_tail_s`` behind the last edge
-    it closes. ``sets_index``: the block is taken again, and the trigger index is set to its first.
+    it closes. ``sets_index``: the block is taken again, or blocks before it
+    were left out, and the trigger index is set to its first.
     """
 
     block: Block

@@ -12,7 +12,7 @@ _ANGLE_DEG = 1e-6
 
 def why_not(spec: ScanSpec) -> str:
     """Why a scan cannot be taken as it is asked for; empty where it can."""
-    for rule in (_exposure, _flats, _angles, _steps, _turns, _half):
+    for rule in (_exposure, _flats, _angles, _steps, _turns, _half, _target):
         sentence = rule(spec)
         if sentence:
             return sentence
@@ -80,6 +80,17 @@ def _turns(spec: ScanSpec) -> str:
         return (
             f"a range of {spec.geometry.range_deg:g} deg cannot be run through {spec.turns} times "
             "without a stop; take 180 or 360 deg"
+        )
+    return ""
+
+
+def _target(spec: ScanSpec) -> str:
+    if spec.stop_when is None:
+        return ""
+    if spec.sweeps < 2 or not spec.grows or spec.half_acquisition:
+        return (
+            "stop_when ends scans between interlaced sweeps at one place: take two or more sweeps "
+            "with interlace 'golden', or golden angles, without every_s, tiles and half acquisition"
         )
     return ""
 

@@ -17,6 +17,7 @@ from voltomo.model.names import SafeName
 from voltomo.model.place import HOME, Place
 from voltomo.model.scan_rules import why_not
 from voltomo.model.sweep_angles import Interlace, golden_angles_deg, interlace_offset
+from voltomo.model.target import Target
 
 BlockKind = Literal["priming", "darks", "flats", "sweep"]
 PlanName = Literal[
@@ -149,6 +150,8 @@ class ScanSpec(BaseModel):
         How far the sample leaves the beam sideways for flats, to either side.
     last_scan : bool
         Whether it may take the dose that the sample's policy keeps back for the end of a series.
+    stop_when : Target or None
+        Ends an interlaced scan before its last sweep, once its slice is good enough.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -176,6 +179,7 @@ class ScanSpec(BaseModel):
     stored_flats: str | None = Field(default=None, max_length=64)
     flats_shift_mm: float = 5.0
     last_scan: bool = False
+    stop_when: Target | None = None
 
     @model_validator(mode="after")
     def _can_be(self) -> ScanSpec:
@@ -194,6 +198,12 @@ class ScanSpec(BaseModel):
         if self.geometry.tilt_deg > 0:
             return "laminography"
         return "tomography" if self.motion == "fly" else "tomography_step"
+
+    @property
+    def grows(self) -> bool:
+        """Whether each sweep adds angles between those of the sweeps before: one slice of all."""
+        between = self.interlace != "none" or self.angles == "golden"
+        return between and not self.every_s and len(self.places) <= 1
 
     @property
     def velocity_deg_s(self) -> float:

@@ -30,6 +30,13 @@ class Verdict(BaseModel):
         Highest trigger index among them, −1 for none.
     utc_s : float
         When it was made.
+    unit : str
+        Of value and interval; empty for ratios and numbers.
+    threshold : float or None
+        What it was judged by; None where nothing was given, and where there are two.
+    latency_s : float or None
+        From the arrival of the last frame that it rests on to the verdict; None where it is made
+        anew all the time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +51,9 @@ class Verdict(BaseModel):
     frames: int = Field(default=0, ge=0)
     last_trigger: int = -1
     utc_s: float = 0.0
+    unit: str = ""
+    threshold: float | None = None
+    latency_s: float | None = None
 
     @property
     def good(self) -> bool:

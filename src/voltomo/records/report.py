@@ -146,6 +146,7 @@ def _section(number: int, scan: Scan, enclosed: Enclosure, folder: Path) -> dict
         "angles": _angle_words(scan),
         "missing": list(_missing_lines(lost, record.source))[:_SHOWN_AT_MOST],
         "missing_count": lost.trigger_index.size,
+        "left_out": any(decision.ends for decision in record.decisions),
         "not_fired": spec.triggers - scan.table.index.size,
         "invalid": int(scan.invalid_handles.size),
         "dose": scan.dose,
@@ -266,11 +267,37 @@ def _kind_words(scan: Scan) -> Iterator[tuple[str, str]]:
         words += [f"interlaced ({spec.interlace})"] if spec.interlace != "none" else []
         words += [f"every {spec.every_s:g} s"] if spec.every_s else []
         yield "Sweeps", ", ".join(words)
+    yield from _target_words(scan)
     if len(spec.places) > 1:
         yield "Places", f"{len(spec.places)}"
     cut = [take.block for take in scan.record.takes if take.outcome == "interrupted"]
     if cut:
         yield "Taken again", f"{', '.join(cut)}: the engine was paused or suspended"
+
+
+def _target_words(scan: Scan) -> Iterator[tuple[str, str]]:
+    """What the scan was to reach, whether it did, and what that has saved."""
+    target, decisions = scan.record.spec.stop_when, scan.record.decisions
+    if target is None:
+        return
+    last = decisions[-1] if decisions else None
+    if last is None or not last.ends:
+        said = "" if last is None else f"; the last look said {last.verdict}"
+        yield "Target", f"{target.words}: not known to be reached before the last sweep{said}"
+        return
+    yield (
+        "Target",
+        f"{target.words}: reached after {last.sweeps} of {last.sweeps_asked} sweeps, "
+        f"{last.verdict}",
+    )
+    saved = f"{100 * last.saved_fraction:.0f} % of the projections"
+    # Each projection of a scan costs the same: what was left out would have cost as much.
+    spared_Gy = scan.dose.by_cause.get("frames", 0.0) * (
+        last.projections_asked / last.projections - 1
+    )
+    if spared_Gy > 0:
+        saved += ", " + " ".join(quantity(spared_Gy, "Gy"))
+    yield "Dose saved", saved
 
 
 def _flat_words(scan: Scan) -> str:

@@ -25,6 +25,10 @@ from voltomo.runtime.log_reader import Entry
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_DECISION = (
+    "target", "verdict", "ends", "sweeps", "sweeps_asked", "projections", "projections_asked",
+    "saved_fraction",
+)  # fmt: skip
 TRIGGER_KEYS = ("trigger_index", "trigger_angle_deg", "trigger_time_s")
 
 
@@ -74,6 +78,20 @@ class TakeEnded:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """A look at a verdict between sweeps: what was aimed at, what it said, what came of it."""
+
+    target: str
+    verdict: str
+    ends: bool
+    sweeps: int
+    sweeps_asked: int
+    projections: int
+    projections_asked: int
+    saved_fraction: float
+
+
+@dataclass(frozen=True)
 class Reading:
     """One reading of the baseline: UTC, values and units by data key."""
 
@@ -104,6 +122,8 @@ class ScanRecord:
         What became of each take, in order; runs of older versions have none.
     baseline : tuple of Reading
         Positions, energy, currents before and after.
+    decisions : tuple of Decision
+        Looks at the verdict that may end the scan early, in order; none without a target.
     openings, charges : tuple
         Every opening of the beam for this run (exposure log), every settled lease (both logs).
     """
@@ -119,6 +139,7 @@ class ScanRecord:
     baseline: tuple[Reading, ...]
     openings: tuple[Opening, ...]
     charges: tuple[Charge, ...]
+    decisions: tuple[Decision, ...] = ()
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -246,6 +267,7 @@ class _Fold:
         self.sources: list[FrameSource] = []
         self.takes: list[TakeEnded] = []
         self.baseline: list[Reading] = []
+        self.decisions: list[Decision] = []
         self.charges: dict[str, Charge] = {}
         # What UTC was set to when the run began: all times of the record are by that clock.
         self.utc_minus_monotonic_s: float | None = None
@@ -271,6 +293,7 @@ class _Fold:
             ),
             # A session that died has not heard of the last settlements; the guard has.
             charges=tuple((self.charges | charged.charges).values()),
+            decisions=tuple(self.decisions),
         )
 
     def take(self, entry: Entry) -> None:
@@ -317,6 +340,10 @@ class _Fold:
                     str(data.get("take_reason", "")),
                 )
                 for _, data in rows
+            ]
+        elif descriptor.get("name") == "decisions":
+            self.decisions += [
+                Decision(*(data[f"decision_{name}"] for name in _DECISION)) for _, data in rows
             ]
         elif descriptor.get("name") == "baseline":
             units = {
