@@ -1,4 +1,4 @@
-"""An interlaced scan ends with its target, says what it saved, and never ends by what is unknown."""
+"""An interlaced scan ends with its target, says what it saved, and ends by nothing unknown."""
 
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def blocks_with_frames(found: Scan) -> list[str]:
 
 def test_the_scan_ends_with_its_target_and_says_what_that_saved(tmp_path: Path) -> None:
     wanted = spec()
-    at_work, found = taken(tmp_path / "run", wanted, Worker(wanted))
+    _, found = taken(tmp_path / "run", wanted, Worker(wanted))
     # 7 +- .5 after two sweeps, 6 +- .5 after three.
     assert blocks_with_frames(found) == [
         "priming", "darks", "flats_before", "sweep_0", "sweep_1", "flats_1", "sweep_2",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +22,7 @@ from voltomo.analysis.ring_spectrum import RingSpectrum
 from voltomo.analysis.rings import remove_rings
 from voltomo.analysis.weights import angular_weights
 from voltomo.live.slice_rows import SliceViews
-from voltomo.model.target import UNITS
+from voltomo.model.target import METRICS, UNITS
 
 Image = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -70,7 +70,7 @@ class _Slices:
         return fbp(rows[chosen], angles, self.views.axis_column, rows.shape[1], weights)
 
 
-def measure_views(views: SliceViews) -> list[Measure]:
+def measure_views(views: SliceViews, metrics: Collection[str] = METRICS) -> list[Measure]:
     """All that can be said of a slice, in the units of `voltomo.model.target`.
 
     Two halves are reconstructed, of the even and of the odd sweeps; rings, which both would
@@ -80,6 +80,8 @@ def measure_views(views: SliceViews) -> list[Measure]:
     ----------
     views : SliceViews
         The views of one slice so far.
+    metrics : collection of str
+        Those that are wanted; all by default.
 
     Returns
     -------
@@ -99,19 +101,21 @@ def measure_views(views: SliceViews) -> list[Measure]:
     order = np.argsort(np.mod(slices.angles_deg - views.start_deg, 360.0), kind="stable")
     smooth = np.empty_like(slices.rows)
     smooth[order] = remove_rings(slices.rows[order])
-    makers: list[Callable[[], Measure]] = [
-        lambda: frc_resolution(one, other, views.start_deg),
-        lambda: snr_measure(slices.of(rows=smooth)),
-        lambda: sharpness(rings.without_rings(one), rings.without_rings(other)),
-        lambda: _motion(slices),
-        lambda: _axis(slices),
-        lambda: ring_strength(slices.of(), views.start_deg, span),
-        lambda: missing_cone(0.0, slices.angles_deg),
-    ]
+    makers: dict[str, Callable[[], Measure]] = {
+        "frc_resolution": lambda: frc_resolution(one, other, views.start_deg),
+        "snr": lambda: snr_measure(slices.of(rows=smooth)),
+        "sharpness": lambda: sharpness(rings.without_rings(one), rings.without_rings(other)),
+        "motion": lambda: _motion(slices),
+        "axis_error": lambda: _axis(slices),
+        "ring_strength": lambda: ring_strength(slices.of(), views.start_deg, span),
+        "missing_cone": lambda: missing_cone(0.0, slices.angles_deg),
+    }
     found: list[Measure] = []
-    for maker in makers:
+    for metric in METRICS:
+        if metric not in metrics:
+            continue
         try:
-            measure = maker()
+            measure = makers[metric]()
         except ValueError:
             # It cannot be said of this slice: then nothing is.
             continue

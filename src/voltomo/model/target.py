@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,6 +11,7 @@ from voltomo.model.verdict import Judgement, Verdict
 Metric = Literal[
     "frc_resolution", "snr", "sharpness", "motion", "axis_error", "ring_strength", "missing_cone"
 ]
+METRICS: tuple[Metric, ...] = get_args(Metric)
 UNITS: dict[str, str] = {
     "frc_resolution": "um",
     "sharpness": "1/um",
