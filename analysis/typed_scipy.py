@@ -123,6 +123,11 @@ def sample_spline(
     return _ndimage.map_coordinates(coefficients, at, order=order, mode="nearest", prefilter=False)
 
 
+def shift_spline(image: NDArray[np.float32], shift: list[float]) -> NDArray[np.float32]:
+    """The image moved farther on along each axis, by a cubic spline; edges are continued."""
+    return _ndimage.shift(image, shift, order=3, mode="nearest")
+
+
 def rfft_all(
     values: NDArray[np.float64], shape: tuple[int, ...] | None = None
 ) -> NDArray[np.complex128]:

@@ -30,3 +30,12 @@ def non_local_means(
         image / np.float32(sigma), patch_size=5, patch_distance=6, h=0.8 * strength, sigma=1.0
     )
     return (clean * sigma).astype(np.float32)
+
+
+def whole_shift(earlier: NDArray[np.float32], later: NDArray[np.float32]) -> tuple[float, ...]:
+    """By how many pixels the later image lies farther on, to half a pixel: phase correlation."""
+    import skimage.registration
+
+    registration = cast(Any, skimage.registration)
+    back, _, _ = registration.phase_cross_correlation(earlier, later, upsample_factor=2)
+    return tuple(-float(one) for one in back)
