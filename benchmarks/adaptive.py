@@ -2,8 +2,8 @@
 
 For each of ``--seeds`` phantoms, the fixed scan takes ``ceil(pi/2 N)`` views, spread evenly, with
 so many counts that its slice has the stated signal to noise (``--snr``). The adaptive scan takes
-the same exposures in interlaced sweeps (golden), as many as the fixed scan at most, and ends after the
-sweep at which the live worker's verdict on the resolution keeps to the target (``--target``, in
+the same exposures in interlaced sweeps (golden), as many as the fixed scan at most, and ends after
+the sweep at which the live worker's verdict on the resolution keeps to the target (``--target``, in
 pixels) with all of its interval. The rule (`voltomo.model.target.Target`) and the measure
 (`voltomo.live.slice_measures`) are those of the live worker; sinograms are closed integrals of
 ellipses, with counting noise and with columns of the detector that are off for the whole scan by

@@ -113,6 +113,19 @@ def last_run(folder: RunFolder) -> Any:
     return read_scan(folder, uid).record
 
 
+def test_an_interlaced_scan_ends_with_its_target(shell: Shell, beamline: VirtualBeamline) -> None:
+    target = 'stop_when("frc_resolution", at_most=300.0, patience_s=20.0)'
+    asked = f'projections=40, sweeps=6, interlace="golden", stop_when={target}, {QUICK}'
+    shell.type(f"RE(tomography(beamline, spec({asked}), verdicts=live))")
+    record = last_run(beamline.folder).record
+    assert record.outcome == "success"
+    assert "the target was reached (frc_resolution at most 300 um) after 2 of 6" in record.reason
+    assert "67 % of the dose of the sweeps was saved" in record.reason
+    assert [(one.sweeps, one.ends) for one in record.decisions] == [(2, True)]
+    purposes = [charge.purpose for charge in record.charges]
+    assert purposes == ["flats_before", "sweep_0", "sweep_1"]
+
+
 def test_it_says_what_is_there(beamline: VirtualBeamline, shell: Shell) -> None:
     assert f"beamline 'virtual' in {beamline.folder.root}" in shell.banner
     assert f"http://127.0.0.1:{beamline.supervisor.addresses.page}/" in shell.banner
