@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,9 +152,9 @@ def laid_upon(later: Image, shift: Shift) -> tuple[Image, Mask]:
     moved = shift_spline(later, [-one for one in shift.pixels])
     seen = np.ones(later.shape, np.bool_)
     for axis, pixels in enumerate(shift.pixels):
-        place = np.arange(later.shape[axis]) + pixels
-        inside = (place >= 0) & (place <= later.shape[axis] - 1)
-        seen &= inside.reshape([-1 if i == axis else 1 for i in range(later.ndim)])
+        place = np.arange(later.shape[axis], dtype=np.float64) + pixels
+        inside: Mask = (place >= 0) & (place <= later.shape[axis] - 1)
+        seen = np.logical_and(seen, _along(inside, axis, later.ndim))
     return moved, seen
 
 
@@ -180,7 +181,9 @@ def differences(series: Iterable[Image], mask: Mask | None = None) -> Iterator[D
 
 
 def _demand(earlier: Image, later: Image, mask: Mask | None) -> None:
-    shapes = {earlier.shape, later.shape} | (set() if mask is None else {mask.shape})
+    shapes = {earlier.shape, later.shape}
+    if mask is not None:
+        shapes.add(mask.shape)
     if len(shapes) > 1 or earlier.ndim not in (2, 3) or min(earlier.shape) < 8:
         raise ValueError(
             f"Two slices or volumes of one shape, 8 pixels or more along each side, can be "
@@ -198,11 +201,16 @@ def _prepared(image: Image, mask: Mask | None) -> Image:
     window = np.ones(image.shape, np.float32)
     for axis, side in enumerate(image.shape):
         taper = np.hanning(side + 2)[1:-1].astype(np.float32)
-        window *= np.sqrt(taper).reshape([-1 if i == axis else 1 for i in range(image.ndim)])
+        window *= _along(np.sqrt(taper), axis, image.ndim)
     if mask is not None:
         window *= mask
     mean = float((values * window).sum() / max(float(window.sum()), 1e-9))
     return ((values - np.float32(mean)) * window).astype(np.float32)
+
+
+def _along(values: NDArray[Any], axis: int, axes: int) -> NDArray[Any]:
+    """Values of one axis, to be broadcast over all."""
+    return values.reshape([-1 if i == axis else 1 for i in range(axes)])
 
 
 def _points(shape: tuple[int, ...], mask: Mask | None) -> Floats:

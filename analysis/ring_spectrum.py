@@ -49,7 +49,7 @@ class RingSpectrum:
         angle = np.mod(np.arctan2(down, right) - np.radians(start_deg), 2 * np.pi)
         self._behind = np.broadcast_to(angle >= np.pi, radius.shape)[self._used]
         self._inner: NDArray[np.int64] = radius[self._used].astype(np.int64)
-        self._part = radius[self._used] - self._inner
+        self._part: Floats = (radius[self._used] - self._inner).astype(np.float64)
         # The axis in the middle of the slice has no phase.
         self._phase = np.exp(2j * np.pi * (down + right) * (size - 1) / 2)[self._used]
         self._count = length // 2 + 1

@@ -22,9 +22,9 @@ def sample(shape: tuple[int, ...], shift: tuple[float, ...], noise: float, seed:
     random = np.random.default_rng(7)
     still = gaussian_filter(random.normal(size=[fine * side for side in shape]), 2.0 * fine)
     still /= still.std()
-    place = np.indices(still.shape).astype(float)
+    place: NDArray[np.float64] = np.indices(still.shape).astype(np.float64)
     for axis, pixels in enumerate(shift):
-        place[axis] -= fine * pixels
+        place[axis] = place[axis] - fine * pixels
     moved = map_coordinates(still, place, order=3, mode="grid-wrap")
     for axis, side in enumerate(shape):
         moved = moved.reshape([*moved.shape[:axis], side, fine, *moved.shape[axis + 1 :]])

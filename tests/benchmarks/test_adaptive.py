@@ -21,7 +21,7 @@ def test_sweeps_take_no_more_than_the_fixed_scan() -> None:
 
 
 def test_counts_give_the_signal_to_noise_that_is_stated() -> None:
-    angles = np.arange(200) * 0.9
+    angles = np.arange(200, dtype=np.float64) * 0.9
     truth, (sinogram,) = phantom(3, 128, angles, [63.5])
     counts = counts_for(5.0, truth, sinogram, 200)
     found = fbp(counted(sinogram, counts, np.random.default_rng(1)), angles)
@@ -29,7 +29,7 @@ def test_counts_give_the_signal_to_noise_that_is_stated() -> None:
 
 
 def test_the_truth_resolves_itself_and_noise_does_not() -> None:
-    truth, _ = phantom(3, 96, np.arange(4) * 45.0, [47.5])
+    truth, _ = phantom(3, 96, np.arange(4, dtype=np.float64) * 45.0, [47.5])
     noisy = truth + np.random.default_rng(1).normal(0, truth.std(), truth.shape).astype(np.float32)
     assert true_resolution(truth, truth) == pytest.approx(2.0, abs=0.1)
     assert true_resolution(noisy, truth) > 2.5

@@ -116,8 +116,9 @@ def last_run(folder: RunFolder) -> Any:
 def test_an_interlaced_scan_ends_with_its_target(shell: Shell, beamline: VirtualBeamline) -> None:
     target = 'stop_when("frc_resolution", at_most=300.0, patience_s=20.0)'
     asked = f'projections=40, sweeps=6, interlace="golden", stop_when={target}, {QUICK}'
-    shell.type(f"RE(tomography(beamline, spec({asked}), verdicts=live))")
-    record = last_run(beamline.folder).record
+    said = shell.type(f"RE(tomography(beamline, spec({asked}), verdicts=live))")
+    assert "success" in said, said
+    record = last_run(beamline.folder)
     assert record.outcome == "success"
     assert "the target was reached (frc_resolution at most 300 um) after 2 of 6" in record.reason
     assert "67 % of the dose of the sweeps was saved" in record.reason

@@ -43,7 +43,9 @@ def truth(z: float) -> NDArray[np.float32]:
     return fine.astype(np.float32)
 
 
-def nxtomo(path: Path, angles: NDArray[np.float64] = ANGLES, **changes: Any) -> Path:
+def nxtomo(
+    path: Path, angles: NDArray[np.float64] = ANGLES, tilt_deg: float = 0.0, **changes: Any
+) -> Path:
     """As this program writes it: darks, flats, projections, flats."""
     made = counts(angles) | changes
     flats = made["flats"]
@@ -65,6 +67,9 @@ def nxtomo(path: Path, angles: NDArray[np.float64] = ANGLES, **changes: Any) -> 
         entry["instrument/beam/incident_energy"] = 20.0
         entry["instrument/beam/incident_energy"].attrs["units"] = "keV"
         entry["control/data"] = np.full(len(keys), 0.1)
+        if tilt_deg:
+            entry["sample/transformations/tilt"] = tilt_deg
+            entry["sample/transformations/tilt"].attrs["units"] = "deg"
     return path
 
 

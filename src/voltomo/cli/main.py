@@ -130,6 +130,9 @@ def recon(
     rows: Annotated[
         str | None, typer.Option(help="Detector rows FIRST:LAST, the last excluded; else all.")
     ] = None,
+    tilt: Annotated[
+        float | None, typer.Option(help="Tilt of the axis in deg; else as the file says.")
+    ] = None,
     corrections: Annotated[
         Path | None, typer.Option(help="What is done to the frames (YAML); else the usual.")
     ] = None,
@@ -156,7 +159,7 @@ def recon(
 
     asked = {
         "output": output, "backend": backend, "python": backend_python, "axis_column": axis,
-        "binning": bins, "memory_GB": memory, "threads": threads, "again": again,
+        "tilt_deg": tilt, "binning": bins, "memory_GB": memory, "threads": threads, "again": again,
     }  # fmt: skip
     run_recon(file, rows, corrections, asked)
 

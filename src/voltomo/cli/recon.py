@@ -85,7 +85,7 @@ def wish_of(file: Path, rows: str | None, corrections: Path | None, asked: dict[
         ) from error
 
 
-_OPTIONS = {"binning": "bin", "memory_GB": "memory", "axis_column": "axis"}
+_OPTIONS = {"binning": "bin", "memory_GB": "memory", "axis_column": "axis", "tilt_deg": "tilt"}
 
 
 class _Meter:

@@ -28,6 +28,7 @@ from voltomo.recon.quality_note import quality_of
 from voltomo.recon.record import Record, read_done
 from voltomo.recon.room import check_disk, is_full
 from voltomo.recon.slab import corrected_slab
+from voltomo.recon.tilted import TiltedSlabs
 from voltomo.recon.wish import Plan, Wish
 from voltomo.runtime.recorded_rows import RecordedRows, open_rows
 
@@ -146,20 +147,28 @@ def _fill(
 ) -> None:
     slabs, depth, size = made.plan.slabs, made.plan.shape[0], made.plan.shape[1]
     begun, here = time.monotonic(), 0
+    tilted = None
+    if made.plan.tilt_deg:
+        tilted = TiltedSlabs(wish.corrections, recorded, made.plan, wish.threads)
     middle = len(slabs) // 2
     for number, (first, last) in enumerate(slabs):
         if number in done:
             continue
-        sinograms = corrected_slab(wish.corrections, recorded, made.plan, first, last)
-        geometry = RowGeometry(sinograms.rows.shape[2], sinograms.axis_column)
-        backend.prepare(geometry, sinograms.angles_deg, size)
-        store.write(first, backend.recon_slices(sinograms.rows))
+        if tilted is None:
+            sinograms = corrected_slab(wish.corrections, recorded, made.plan, first, last)
+            geometry = RowGeometry(sinograms.rows.shape[2], sinograms.axis_column)
+            backend.prepare(geometry, sinograms.angles_deg, size)
+            slices = backend.recon_slices(sinograms.rows)
+        else:
+            sinograms, slices = tilted.slab(number)
+        store.write(first, slices)
         facts: dict[str, Any] = {
             "slices": [first, last],
             "left_out": {str(view): why for view, why in sinograms.left_out.items()},
             "steps": [{"name": step.name, **step.facts} for step in sinograms.steps],
         }
-        if number == middle:
+        # Halves are compared in a slice across an axis normal to the beam.
+        if number == middle and tilted is None:
             facts["quality"] = quality_of(sinograms, size, made.plan.pixel_um)
         record.slab(number, facts)
         done[number] = facts

@@ -19,6 +19,7 @@ from voltomo.recon.own import OwnReconstructor
 from voltomo.recon.process_backend import ProcessReconstructor
 from voltomo.recon.record import Done
 from voltomo.recon.room import GB, ScanSize, Slabs, plan_slabs
+from voltomo.recon.tilted import Detector, plan_tilted_slabs, tilt_words, why_not_tilted
 from voltomo.recon.wish import Plan, Wish
 from voltomo.runtime.recorded_rows import RecordedRows
 
@@ -97,6 +98,9 @@ def new_plan(wish: Wish, recorded: RecordedRows, tell: Tell) -> tuple[Plan, Look
     voltomo.recon.room.NoRoom
         The memory does not suffice.
     """
+    tilt_deg = recorded.tilt_deg if wish.tilt_deg is None else wish.tilt_deg
+    if tilt_deg:
+        return _tilted_plan(wish, recorded, tilt_deg, tell)
     rows = wish.rows or (0, recorded.rows)
     if not 0 <= rows[0] < rows[1] <= recorded.rows:
         raise NotStarted(
@@ -114,11 +118,7 @@ def new_plan(wish: Wish, recorded: RecordedRows, tell: Tell) -> tuple[Plan, Look
             size = HalfAcquisition(size, binned_axis).wide_columns
     except ValueError as error:
         raise NotStarted(f"{wish.file}: {error}; nothing was started") from error
-    if bins > 1 and wish.binning is None:
-        tell(
-            f"note: slabs at full resolution do not fit the memory: {bins} × {bins} pixels are "
-            "averaged; name more --memory, or --bin 1 on a larger machine"
-        )
+    _say_binning(wish, bins, tell)
     sigma = look.axis.sigma if math.isfinite(look.axis.sigma) else None
     plan = Plan(
         rows=rows,
@@ -130,12 +130,79 @@ def new_plan(wish: Wish, recorded: RecordedRows, tell: Tell) -> tuple[Plan, Look
         axis_sigma=sigma,
         roll_deg=_roll(look.axis, recorded.columns, tell),
     )
+    _say_room(plan, slabs, tell)
+    return plan, look
+
+
+def _tilted_plan(
+    wish: Wish, recorded: RecordedRows, tilt_deg: float, tell: Tell
+) -> tuple[Plan, Look]:
+    """As `new_plan`, for a laminography: the axis is given by the person or by the file."""
+    refusal = why_not_tilted(wish.corrections, wish.backend, wish.rows, tilt_deg)
+    axis = recorded.axis_column if wish.axis_column is None else wish.axis_column
+    if not refusal and axis is None:
+        refusal = (
+            "neither the file nor --axis says at which column the rotation axis is, and it is not "
+            "sought in a laminography"
+        )
+    if refusal or axis is None:
+        raise NotStarted(f"{wish.file}: {refusal}; nothing was started")
+    try:
+        look = look_at(recorded, axis)
+        _say(look, tell)
+        scan = _size(recorded)
+        detector = Detector(recorded.rows, recorded.columns, axis, tilt_deg)
+        slabs = plan_tilted_slabs(
+            scan, detector, wish.corrections, _halo(wish, recorded), wish.threads, wish.binning,
+            wish.memory_GB,
+        )  # fmt: skip
+    except ValueError as error:
+        raise NotStarted(f"{wish.file}: {error}; nothing was started") from error
+    bins = slabs.binning
+    tell(tilt_words(tilt_deg, recorded.angles_deg))
+    _say_binning(wish, bins, tell)
+    size = recorded.columns // bins
+    plan = Plan(
+        rows=(0, recorded.rows // bins * bins),
+        binning=bins,
+        slab_slices=slabs.slices,
+        shape=(recorded.rows // bins, size, size),
+        pixel_um=None if recorded.pixel_um is None else recorded.pixel_um * bins,
+        axis_column=axis,
+        axis_sigma=None,
+        roll_deg=0.0,
+        tilt_deg=tilt_deg,
+    )
+    _say_room(plan, slabs, tell)
+    return plan, look
+
+
+def _say_binning(wish: Wish, bins: int, tell: Tell) -> None:
+    if bins > 1 and wish.binning is None:
+        tell(
+            f"note: slabs at full resolution do not fit the memory: {bins} × {bins} pixels are "
+            "averaged; name more --memory, or --bin 1 on a larger machine"
+        )
+
+
+def _say_room(plan: Plan, slabs: Slabs, tell: Tell) -> None:
     disk = Layout(plan.shape, plan.pixel_um).bytes_at_most
+    depth, size, _ = plan.shape
     tell(
-        f"{plan.shape[0]} slices of {size} × {size} in {len(plan.slabs)} slabs; memory up to "
+        f"{depth} slices of {size} × {size} in {len(plan.slabs)} slabs; memory up to "
         f"{slabs.promised_bytes / GB:.2f} GB, disk up to {disk / GB:.2f} GB"
     )
-    return plan, look
+
+
+def _size(recorded: RecordedRows) -> ScanSize:
+    fields = recorded.flats + recorded.darks
+    views = recorded.angles_deg.size
+    return ScanSize(views, recorded.columns, fields, recorded.dtype.itemsize)
+
+
+def _halo(wish: Wish, recorded: RecordedRows) -> int:
+    phase = paganin_of(wish.corrections.phase, recorded.energy_keV, recorded.pixel_um)
+    return phase.halo_pixels if phase else 0
 
 
 def backend_of(wish: Wish) -> OwnReconstructor | ProcessReconstructor:
@@ -167,14 +234,10 @@ def _roll(axis: AxisFound, columns: int, tell: Tell) -> float:
 
 
 def _slabs(wish: Wish, recorded: RecordedRows, rows: tuple[int, int]) -> Slabs:
-    phase = paganin_of(wish.corrections.phase, recorded.energy_keV, recorded.pixel_um)
-    fields = recorded.flats + recorded.darks
-    views = recorded.angles_deg.size
-    scan = ScanSize(views, recorded.columns, fields, recorded.dtype.itemsize)
     memory = None if wish.memory_GB is None else GB * wish.memory_GB
-    halo = phase.halo_pixels if phase else 0
-    held = _backend_bytes(wish, recorded)
-    return plan_slabs(scan, rows[1] - rows[0], wish.corrections, halo, held, wish.binning, memory)
+    halo, held = _halo(wish, recorded), _backend_bytes(wish, recorded)
+    size = _size(recorded)
+    return plan_slabs(size, rows[1] - rows[0], wish.corrections, halo, held, wish.binning, memory)
 
 
 def _backend_bytes(wish: Wish, recorded: RecordedRows) -> int:

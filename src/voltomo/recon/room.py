@@ -58,6 +58,15 @@ class ScanSize:
     ) -> int:
         """Memory for one slab, from what each step holds at its worst moment."""
         columns = self.columns // binning
+        size = columns * (2 if settings.half_acquisition else 1)
+        volume = 4 * 3 * slices * size * size
+        return self.bytes_of_sinograms(slices, binning, settings, halo) + volume + backend_bytes
+
+    def bytes_of_sinograms(
+        self, slices: int, binning: int, settings: CorrectionSettings, halo: int
+    ) -> int:
+        """Memory for the corrected rows of one slab, and for what the process holds anyway."""
+        columns = self.columns // binning
         rows = slices + 2 * halo
         counts = self.item_bytes if binning == 1 else 4
         # Counts, the good ones in the order of their angles, without zingers, transmissions.
@@ -67,9 +76,7 @@ class ScanSize:
         filtered = settings.filter != "ram-lak" or settings.filter_cutoff < 1
         sinograms = self.views * slices * columns * widest * (8 + (20 if filtered else 0))
         fields = self.fields * rows * columns * (2 * counts + 4)
-        size = columns * (2 if settings.half_acquisition else 1)
-        volume = 4 * 3 * slices * size * size
-        return data + raw + sinograms + fields + volume + backend_bytes + _BESIDES_BYTES
+        return data + raw + sinograms + fields + _BESIDES_BYTES
 
 
 def plan_slabs(
@@ -106,9 +113,8 @@ def plan_slabs(
         Not even the smallest slab fits.
     """
     limit = _SHARE * free_memory_bytes() if memory_bytes is None else memory_bytes
-    tried = [binning] if binning else [1, 2, 4, LARGEST_BINNING]
     needed = 0
-    for bins in tried:
+    for bins in binnings(binning):
         depth = max(1, rows // bins)
         most = -(-depth // SLAB_STEP) * SLAB_STEP
         backend = backend_bytes // bins**2 + 1
@@ -131,6 +137,16 @@ def plan_slabs(
         "used; nothing was started; end other programs, name more --memory, or bin the data "
         "with --bin"
     )
+
+
+def binnings(asked: int | None) -> list[int]:
+    """Binnings that are tried one after the other: the one that is asked for, or all."""
+    return [asked] if asked else [1, 2, 4, LARGEST_BINNING]
+
+
+def memory_limit_bytes(memory_GB: float | None) -> float:
+    """Memory that may be used: what is asked for, or a share of what is free."""
+    return _SHARE * free_memory_bytes() if memory_GB is None else GB * memory_GB
 
 
 def free_memory_bytes() -> float:

@@ -29,6 +29,8 @@ class Wish(BaseModel):
         Column of the axis; found if none.
     rows : (int, int) or None
         First detector row, and the one behind the last; all if none.
+    tilt_deg : float or None
+        How far the axis leans; as the file says if none.
     corrections : CorrectionSettings
         What is done to the frames.
     binning : int or None
@@ -49,6 +51,7 @@ class Wish(BaseModel):
     python: Path | None = None
     axis_column: float | None = None
     rows: tuple[int, int] | None = None
+    tilt_deg: float | None = Field(default=None, ge=0, lt=90)
     corrections: CorrectionSettings = CorrectionSettings()
     binning: int | None = Field(default=None, ge=1, le=8)
     memory_GB: float | None = Field(default=None, gt=0)
@@ -73,6 +76,8 @@ class Plan(BaseModel):
         Of the volume.
     axis_column, axis_sigma, roll_deg : float
         On the detector, in its own pixels.
+    tilt_deg : float
+        0 in tomography.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,6 +90,7 @@ class Plan(BaseModel):
     axis_column: float
     axis_sigma: float | None
     roll_deg: float
+    tilt_deg: float = 0.0
 
     @property
     def slabs(self) -> list[tuple[int, int]]:

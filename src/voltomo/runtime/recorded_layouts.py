@@ -53,6 +53,7 @@ class Recording:
     axis_column: float | None
     # A reading for each image of the file's one stack: monitor, or machine current.
     control: Floats | None = None
+    tilt_deg: float = 0.0
 
 
 def read_layout(file: h5py.File) -> Recording:
@@ -161,7 +162,17 @@ def _nxtomo(entry: h5py.Group) -> Recording:
         or _number(entry, "beam/incident_energy", _TO_KEV),
         axis_column=None if from_middle is None else from_middle + (data.shape[2] - 1) / 2,
         control=_control(entry, key.size),
+        tilt_deg=_tilt_deg(entry),
     )
+
+
+def _tilt_deg(entry: h5py.Group) -> float:
+    """How far the axis leans; 0 where the file says nothing of it."""
+    for name in ("voltomo/laminography_angle", "sample/transformations/tilt"):
+        found = _number(entry, name, _TO_DEG)
+        if found is not None:
+            return abs(found)
+    return 0.0
 
 
 def _control(entry: h5py.Group, images: int) -> Floats | None:

@@ -49,6 +49,8 @@ class RecordedRows:
         Where projections and flats lie in the order of the scan; None where it is not known.
     monitor, flat_monitor : array or None
         Readings of the beam monitor, or machine current.
+    tilt_deg : float
+        How far the axis leans; 0 in tomography, and where the file says nothing.
     """
 
     kind: Literal["NXtomo", "DataExchange"]
@@ -67,6 +69,7 @@ class RecordedRows:
     flat_places: Floats | None
     monitor: Floats | None
     flat_monitor: Floats | None
+    tilt_deg: float
     _recording: Recording
 
     def projections(
@@ -159,6 +162,7 @@ def _of(recording: Recording) -> RecordedRows:
         flat_places=flat_places,
         monitor=_read_at(control, places),
         flat_monitor=_read_at(control, flat_places),
+        tilt_deg=recording.tilt_deg,
         _recording=recording,
     )
 
