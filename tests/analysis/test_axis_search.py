@@ -61,6 +61,26 @@ def test_the_deviation_covers_what_few_counts_do_to_it() -> None:
     assert 0.2 < math.sqrt(np.mean(np.square(pulls))) < 2
 
 
+@pytest.mark.parametrize("turn_deg", [180, 360])
+def test_the_deviation_covers_few_views_of_few_counts(turn_deg: int) -> None:
+    angles = np.arange(75) * turn_deg / 75
+    pulls: list[float] = []
+    shared: list[float] = []
+    for seed in range(5):
+        axis = COLUMNS / 2 + np.random.default_rng(seed).uniform(-6, 6)
+        views = seen(project(BALLS, Stage(24, COLUMNS, axis), angles), 500, seed)
+        found = find_axis(views, angles)
+        assert abs(found.axis_column - axis) < 0.1
+        pulls.append((found.axis_column - axis) / found.sigma)
+        shared += [
+            (one.axis_column - axis) / one.sigma
+            for one in found.estimates
+            if "contrast" in one.method
+        ]
+    assert math.sqrt(np.mean(np.square(pulls))) < 1.5
+    assert math.sqrt(np.mean(np.square(shared))) < 1.5
+
+
 def test_a_sample_wider_than_the_frames_shows_its_axis_by_pairs() -> None:
     wide = in_cylinder(100, 60, 60)
     views, angles, stage = _views(SCANS["half turn"], 1e4, 5, wide)

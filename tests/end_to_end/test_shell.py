@@ -115,7 +115,7 @@ def last_run(folder: RunFolder) -> Any:
 
 def test_an_interlaced_scan_ends_with_its_target(shell: Shell, beamline: VirtualBeamline) -> None:
     target = 'stop_when("frc_resolution", at_most=300.0, patience_s=20.0)'
-    asked = f'projections=40, sweeps=6, interlace="golden", stop_when={target}, {QUICK}'
+    asked = f'projections=60, sweeps=6, interlace="golden", stop_when={target}, {QUICK}'
     said = shell.type(f"RE(tomography(beamline, spec({asked}), verdicts=live))")
     assert "success" in said, said
     record = last_run(beamline.folder)
