@@ -281,6 +281,7 @@ def tables() -> dict[str, Callable[[], str]]:
     """What makes each table, by its name."""
     from voltomo.analysis.correction_settings import CorrectionSettings, PhaseSettings
     from voltomo.live.settings import LiveSettings
+    from voltomo.model.target import Target
     from voltomo.profiles.beamline_file import BeamlineFile
     from voltomo.profiles.scan_file import ScanFile
     from voltomo.records.summary import LiveSummary, ScanSummary
@@ -304,6 +305,7 @@ def tables() -> dict[str, Callable[[], str]]:
         "lens": lambda: settings(LensSettings),
         "errors": lambda: settings(StageErrorSettings),
         "scan": lambda: settings(ScanFile),
+        "target": lambda: settings(Target),
         "summary": lambda: fields(ScanSummary),
         "live-summary": lambda: fields(LiveSummary),
     }
