@@ -15,7 +15,7 @@ from voltomo.analysis.sheared_rows import SliceReconstructor
 from voltomo.analysis.weights import angular_weights
 from voltomo.live.matcher import Matcher
 from voltomo.live.no_slice import no_slice_of
-from voltomo.live.slice_rows import SliceRows, SliceViews
+from voltomo.live.slice_rows import Place, SliceRows, SliceViews
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
 
@@ -316,35 +316,17 @@ class LiveSlice:
         self._out_of_order = False
 
     @property
-    def last_sweep_trigger(self) -> int:
-        """The last trigger of the run through the angles that is going on; -1 for none."""
-        return self._part.stop - 1 if self._part else -1
-
-    @property
     def between_sweeps(self) -> bool:
         """Whether all triggers of the run through the angles were latched, or no more come."""
         return self._finished or (bool(self._part) and self.matcher.latched >= self._part.stop)
 
     def snapshot(self, here_s: float) -> SliceViews | None:
         """The views of all sweeps that belong together; None without views, flats or darks."""
-        index, counts, sweeps = self.slice_rows.sorted()
-        if not index or not self._fields_ready():
+        if not len(self.slice_rows) or not self._fields_ready():
             return None
-        geometry = self.spec.geometry
-        return SliceViews(
-            counts=np.stack(counts),
-            flat=self._field("flats"),
-            dark=self._field("darks"),
-            angles_deg=np.array([self._angle_mid_exposure_deg(i) for i in index]),
-            sweep=np.unique(sweeps, return_inverse=True)[1].astype(np.int64),
-            axis_column=self._axis,
-            pixel_um=geometry.pixel_um,
-            start_deg=geometry.start_deg,
-            row=self.row,
-            frames=len(index),
-            last_trigger=index[-1],
-            here_s=here_s,
-        )
+        place = Place(self.spec.geometry, self._axis, self.row, here_s)
+        fields = self._field("flats"), self._field("darks")
+        return self.slice_rows.views(place, *fields, self._angle_mid_exposure_deg)
 
     def _use_projection(self, block: Block, index: int, counts: Counts) -> None:
         self.slice_rows.take(block, index, counts)

@@ -2,15 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.model.geometry import Geometry
 from voltomo.model.scan_spec import Block
 
 Counts = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a slice is: geometry, axis, detector row, and when its last view was noticed."""
+
+    geometry: Geometry
+    axis_column: float
+    row: int
+    here_s: float
+
+
+@dataclass(frozen=True)
+class SliceViews:
+    """All that is known of a slice at one moment, to be measured at leisure.
+
+    Attributes
+    ----------
+    counts : array (views, columns)
+        In the order in which they were taken.
+    flat, dark : float32 (columns,)
+        Their fields.
+    angles_deg : float64 (views,)
+        At mid-exposure.
+    sweep : int64 (views,)
+        Number of the sweep of each view, from 0.
+    axis_column, pixel_um, start_deg : float
+        Of the geometry.
+    row, frames, last_trigger : int
+        Detector row; number of views; highest trigger among them.
+    here_s : float
+        When the last of them was noticed (monotonic).
+    """
+
+    counts: Counts
+    flat: NDArray[np.float32]
+    dark: NDArray[np.float32]
+    angles_deg: NDArray[np.float64]
+    sweep: NDArray[np.int64]
+    axis_column: float
+    pixel_um: float
+    start_deg: float
+    row: int
+    frames: int
+    last_trigger: int
+    here_s: float
 
 
 class SliceRows:
@@ -59,43 +107,37 @@ class SliceRows:
         self._set_of.clear()
         self._latest = -1
 
-    def sorted(self) -> tuple[list[int], list[Counts], list[int]]:
-        """Triggers in order, their rows, and the first trigger of the sweep of each."""
+    def views(
+        self,
+        place: Place,
+        flat: NDArray[np.float32],
+        dark: NDArray[np.float32],
+        angle_deg: Callable[[int], float],
+    ) -> SliceViews:
+        """All that is kept, in the order of triggers.
+
+        Parameters
+        ----------
+        place : Place
+            Where the slice is.
+        flat, dark : float32 (columns,)
+            Fields of its row.
+        angle_deg : callable
+            Angle at mid-exposure of a trigger.
+        """
         index = sorted(self._counts)
-        return index, [self._counts[i] for i in index], [self._set_of[i] for i in index]
-
-
-@dataclass(frozen=True)
-class SliceViews:
-    """All that is known of a slice at one moment, to be measured at leisure.
-
-    Attributes
-    ----------
-    counts : array (views, columns)
-        In the order in which they were taken.
-    flat, dark : float32 (columns,)
-        Their fields.
-    angles_deg : float64 (views,)
-        At mid-exposure.
-    sweep : int64 (views,)
-        Number of the sweep of each view, from 0.
-    axis_column, pixel_um, start_deg : float
-        Of the geometry.
-    row, frames, last_trigger : int
-        Detector row; number of views; highest trigger among them.
-    here_s : float
-        When the last of them was noticed (monotonic).
-    """
-
-    counts: Counts
-    flat: NDArray[np.float32]
-    dark: NDArray[np.float32]
-    angles_deg: NDArray[np.float64]
-    sweep: NDArray[np.int64]
-    axis_column: float
-    pixel_um: float
-    start_deg: float
-    row: int
-    frames: int
-    last_trigger: int
-    here_s: float
+        sweeps = [self._set_of[i] for i in index]
+        return SliceViews(
+            counts=np.stack([self._counts[i] for i in index]),
+            flat=flat,
+            dark=dark,
+            angles_deg=np.array([angle_deg(i) for i in index], np.float64),
+            sweep=np.unique(sweeps, return_inverse=True)[1].astype(np.int64),
+            axis_column=place.axis_column,
+            pixel_um=place.geometry.pixel_um,
+            start_deg=place.geometry.start_deg,
+            row=place.row,
+            frames=len(index),
+            last_trigger=index[-1],
+            here_s=place.here_s,
+        )

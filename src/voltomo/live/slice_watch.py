@@ -15,7 +15,7 @@ from voltomo.live.slice_rows import SliceViews
 
 log = logging.getLogger(__name__)
 
-_Key = tuple[int, int, int]
+_Key = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class SliceWatch:
 
     def __init__(self, measure: Callable[[SliceViews], Sequence[Measure]] = measure_views) -> None:
         self._measure = measure
-        self._seen: _Key = (-1, -1, -1)
+        self._seen: _Key = (-1, -1)
         self._seen_s = 0.0
-        self._asked: _Key = (-1, -1, -1)
+        self._asked: _Key = (-1, -1)
         self._thread: threading.Thread | None = None
         self._found: Measured | None = None
         self._told: Measured | None = None
@@ -59,7 +59,7 @@ class SliceWatch:
 
     def look(self, live: LiveSlice) -> Measured | None:
         """Take note of how far the scan is; the latest measures of the height that is shown."""
-        key = (live.row, len(live.slice_rows), live.last_sweep_trigger)
+        key = (live.row, len(live.slice_rows))
         now_s = time.monotonic()
         if key != self._seen:
             self._seen, self._seen_s = key, now_s

@@ -86,8 +86,8 @@ def plan_tilted_slabs(
         needed = needs(SLAB_STEP)
         if needed > limit:
             continue
-        # Neighbouring slabs share most of their rows, which are corrected again for each: few slabs,
-        # but more than one, so that little is lost by an interruption.
+        # Neighbouring slabs share most of their rows, which are corrected again for each: few
+        # slabs, but more than one, so that little is lost by an interruption.
         slices = SLAB_STEP
         while (
             slices + SLAB_STEP <= max(SLAB_STEP, most // 4) and needs(slices + SLAB_STEP) <= limit

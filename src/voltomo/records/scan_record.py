@@ -20,15 +20,19 @@ from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.model.takes import split_take_name, take_name
 from voltomo.records.charges import Charge, Charged, Opening, charged_by_run, steps_between
 from voltomo.records.run_entries import is_scan
+from voltomo.records.run_events import (
+    Decision,
+    Reading,
+    TakeEnded,
+    decisions_in,
+    readings_in,
+    takes_in,
+)
 from voltomo.runtime.log_reader import Entry
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_DECISION = (
-    "target", "verdict", "ends", "sweeps", "sweeps_asked", "projections", "projections_asked",
-    "saved_fraction",
-)  # fmt: skip
 TRIGGER_KEYS = ("trigger_index", "trigger_angle_deg", "trigger_time_s")
 
 
@@ -60,44 +64,6 @@ class FrameSource:
     path: Path
     dataset: str = "/entry/data/data"
     take: int = 1
-
-
-@dataclass(frozen=True)
-class TakeEnded:
-    """What became of a take of a block: "complete" or "interrupted", and why."""
-
-    block: str
-    number: int
-    outcome: str
-    reason: str = ""
-
-    @property
-    def name(self) -> str:
-        """What its file and its leases are called."""
-        return take_name(self.block, self.number)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A look at a verdict between sweeps: what was aimed at, what it said, what came of it."""
-
-    target: str
-    verdict: str
-    ends: bool
-    sweeps: int
-    sweeps_asked: int
-    projections: int
-    projections_asked: int
-    saved_fraction: float
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One reading of the baseline: UTC, values and units by data key."""
-
-    utc_s: float
-    values: Mapping[str, Any]
-    units: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -332,25 +298,11 @@ class _Fold:
             ]
             self.latched.append(np.array(latched, dtype=np.float64).reshape(-1, 5))
         elif descriptor.get("name") == "takes":
-            self.takes += [
-                TakeEnded(
-                    str(data["take_block"]),
-                    int(data["take_number"]),
-                    str(data["take_outcome"]),
-                    str(data.get("take_reason", "")),
-                )
-                for _, data in rows
-            ]
+            self.takes += takes_in(rows)
         elif descriptor.get("name") == "decisions":
-            self.decisions += [
-                Decision(*(data[f"decision_{name}"] for name in _DECISION)) for _, data in rows
-            ]
+            self.decisions += decisions_in(rows)
         elif descriptor.get("name") == "baseline":
-            units = {
-                key: str(given.get("units") or "")
-                for key, given in descriptor.get("data_keys", {}).items()
-            }
-            self.baseline += [Reading(utc_s, data, units) for utc_s, data in rows]
+            self.baseline += readings_in(descriptor, rows)
 
 
 def _rows(name: str, doc: dict[str, Any]) -> list[tuple[float, dict[str, Any]]]:
