@@ -54,7 +54,8 @@ class ConditionWatch:
     -----
     A condition is armed by a value clearly before its own, and told when the value is passed, so
     a cell that is beyond it from the start never fires. ``step``, ``cycle`` and ``time_s`` are
-    armed from the beginning. A new step begins a new line: voltage jumps with the current.
+    armed from the beginning. Charge and voltage do not rise while the cell is discharged, nor fall
+    while it is charged: what looks like it is noise. A new step begins a new line: voltage jumps with the current.
     """
 
     def __init__(self, condition: Condition, began_s: float = 0.0, poll_s: float = 1.0) -> None:
@@ -67,6 +68,7 @@ class ConditionWatch:
         self._fired_in: set[int] = set()
         self._half_cycle = 0
         self._charges: bool | None = None
+        self._against = False
         self._step: int | None = None
         self._before: tuple[float, float] | None = None
 
@@ -104,6 +106,10 @@ class ConditionWatch:
         return None
 
     def _follow_current(self, reading: CellReading) -> None:
+        self._against = (
+            self.condition.quantity in ("soc", "voltage_V", "charge_Ah")
+            and self.condition.sign * reading.current_A < -_REST_A
+        )
         if abs(reading.current_A) > _REST_A:
             charges = reading.current_A > 0
             if self._charges is not None and charges != self._charges:
@@ -122,7 +128,7 @@ class ConditionWatch:
         return None if math.isnan(value) else self._line.add(reading.time_s, value)
 
     def _may_fire(self) -> bool:
-        if not self._armed:
+        if not self._armed or self._against:
             return False
         if self.condition.once == "ever":
             return not self._fired_in
