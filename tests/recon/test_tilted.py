@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.analysis.balls import Stage
 from tests.recon.recording import AXIS, COLUMNS, ROWS, counts, nxtomo, truth
@@ -19,7 +20,7 @@ from voltomo.recon.tilted import Detector, plan_tilted_slabs
 from voltomo.recon.wish import Wish
 
 TILT = 25.0
-ANGLES = np.arange(90) * 4.0
+ANGLES: NDArray[np.float64] = np.arange(90, dtype=np.float64) * 4.0
 
 
 @pytest.fixture(scope="module")
