@@ -18,6 +18,7 @@ from voltomo.dose.guard_records import GuardRecords
 from voltomo.dose.guard_settings import read_guard_settings
 from voltomo.dose.guard_shell import GuardShell
 from voltomo.dose.materials import material
+from voltomo.dose.monitor_scale import with_profile
 from voltomo.model.pv_names import PvNames
 from voltomo.runtime.append_log import LogDamaged, LogInUse
 from voltomo.runtime.heartbeat import Heartbeat
@@ -45,12 +46,17 @@ def cached_upper_Gy_cm2(name: str, energy_keV: float) -> float:
 def _make_shell(folder: RunFolder, pvs: PvNames) -> tuple[GuardShell, ExposureLog]:
     """The guard over the run folder's settings and exposure log, on these devices."""
     settings = read_guard_settings(folder.settings)
+    calibration = settings.calibration_path(folder.exposure_log)
+    settings = with_profile(settings, calibration)
     opened = open_exposure_log(folder.exposure_log, f"the guard of {folder.root}")
     core = GuardCore(
         settings, cached_dose_per_fluence_Gy_cm2, opened.ledger, upper=cached_upper_Gy_cm2
     )
     same_boot = bool(opened.boot_id) and opened.boot_id == boot_id()
-    return GuardShell(core, opened.log, opened.last, pvs, same_boot=same_boot), opened
+    shell = GuardShell(
+        core, opened.log, opened.last, pvs, same_boot=same_boot, calibration=calibration
+    )
+    return shell, opened
 
 
 def main() -> None:

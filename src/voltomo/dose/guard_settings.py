@@ -53,6 +53,10 @@ class GuardSettings(BaseModel):
         Calibration: flux density at the sample (1/(cm2 s)) for one count a second.
     flux_uncertainty : float
         Relative uncertainty of the calibration; the bound of every dose contains it in full.
+    calibration_file : str or None
+        File of a calibration of the flux, beside the exposure log or by its whole path. With it
+        the two numbers above do not count: without a calibration that is whole, in time and made
+        at the present energy the declared upper bound does.
     monitor_stale_s : float
         A monitor that is silent, dead or unchanged for this long is not believed.
     monitor_saturates_counts_s : float or None
@@ -122,6 +126,7 @@ class GuardSettings(BaseModel):
     flux_upper_bound_per_cm2_s: float = Field(default=2e11, gt=0)
     flux_per_monitor_count: float = Field(default=1e5, gt=0)
     flux_uncertainty: float = Field(default=0.02, ge=0, lt=1)
+    calibration_file: str | None = Field(default=None, min_length=1)
     monitor_stale_s: float = Field(default=0.5, gt=0)
     monitor_saturates_counts_s: float | None = Field(default=None, gt=0)
     monitor_dark_counts_s: float = Field(default=0.0, ge=0)
@@ -199,6 +204,15 @@ class GuardSettings(BaseModel):
     def sample(self, name: str) -> Sample | None:
         """The sample of this name, or None."""
         return next((sample for sample in self.samples if sample.name == name), None)
+
+    @property
+    def says_calibration(self) -> bool:
+        """Whether somebody wrote down what one count of the monitor means."""
+        return "flux_per_monitor_count" in self.model_fields_set
+
+    def calibration_path(self, beside: Path) -> Path | None:
+        """Where the calibration of the flux is read, beside an exposure log; None for nowhere."""
+        return None if self.calibration_file is None else beside.parent / self.calibration_file
 
     @property
     def floor_s(self) -> float:

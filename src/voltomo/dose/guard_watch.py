@@ -58,7 +58,13 @@ class _WatchShell(GuardShell):
     def __init__(self, opened: ExposureLog, core: GuardCore, watched: Watched) -> None:
         self._watched = watched
         same_boot = bool(opened.boot_id) and opened.boot_id == boot_id()
-        super().__init__(core, opened.log, opened.last, same_boot=same_boot)
+        super().__init__(
+            core,
+            opened.log,
+            opened.last,
+            same_boot=same_boot,
+            calibration=core.settings.calibration_path(opened.log.path),
+        )
         self._said: tuple[str, int] = ("", 0)
         self.say: Callable[[str, int], None] = lambda _text, _alarm: None
 

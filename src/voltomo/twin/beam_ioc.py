@@ -56,6 +56,14 @@ class BeamRecords(PVGroup):
         read_only=True,
         doc="upstream of the shutter",
     )
+    diode = pvproperty(
+        name="Diode",
+        value=0.0,
+        units="A",
+        precision=15,
+        read_only=True,
+        doc="silicon, 300 um, behind a pinhole of 0.25 mm2 in the middle of the beam",
+    )
 
     def __init__(self, prefix: str, source: Source) -> None:
         super().__init__(prefix=prefix)
@@ -113,6 +121,7 @@ class BeamRecords(PVGroup):
         if now_s >= self._monitor_due_s:
             self._monitor_due_s = now_s + _MONITOR_S - _LOOP_S / 2
             await self.monitor.write(self.source.monitor_counts_s(now_s), verify_value=False)
+            await self.diode.write(self.source.diode_A(now_s), verify_value=False)
             await self._post_beam(now_s)
         if now_s >= self._ring_due_s:
             self._ring_due_s = now_s + _RING_S
