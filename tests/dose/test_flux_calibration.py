@@ -186,15 +186,6 @@ def test_without_a_valid_one_the_declared_bound_counts(
     assert record.bound_per_cm2_s(NOW_S + at_s + 0.3) == 0
 
 
-def test_a_real_beamline_that_says_nothing_is_not_calibrated() -> None:
-    unsaid = FluxRecord(GuardSettings(source="beamline"))
-    unsaid.add(1e6, NOW_S)
-    assert "not calibrated" in unsaid.doubt(NOW_S)
-    said = FluxRecord(GuardSettings(source="beamline", flux_per_monitor_count=1e5))
-    said.add(1e6, NOW_S)
-    assert said.doubt(NOW_S) == ""
-
-
 def test_the_profile_of_a_flat() -> None:
     rows, columns = np.mgrid[:200, :200]
     dark = np.full((200, 200), 100.0)

@@ -13,6 +13,7 @@ import typer
 from voltomo.cli.enclosures import enclosure, live_result
 from voltomo.cli.job import Job, settings_of
 from voltomo.model.names import run_name
+from voltomo.profiles.beamline_file import known_materials
 from voltomo.records.report import write_report
 from voltomo.records.scan import Scan, read_scan
 from voltomo.records.summary import LiveSummary, ScanSummary, Summary
@@ -74,7 +75,9 @@ def _truth(job: Job, scan: Scan, live: dict[str, Any]) -> dict[str, float | None
         correlation = truth_correlation(live["slice"], live["row"], settings, energy_keV)
     return {
         "angle_rms_fraction_of_step": angle_rms_fraction_of_step(scan, world),
-        "dose_truth_Gy": dose_truth_Gy(scan, world, sample.material, energy_keV),
+        "dose_truth_Gy": dose_truth_Gy(
+            scan, world, known_materials(job.file).find(sample.material), energy_keV
+        ),
         "truth_correlation": correlation,
     }
 

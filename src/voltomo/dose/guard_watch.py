@@ -15,7 +15,7 @@ from pathlib import Path
 from voltomo.dose.exposure_log import ExposureLog, open_exposure_log
 from voltomo.dose.guard_clock import boot_id
 from voltomo.dose.guard_core import GuardCore
-from voltomo.dose.guard_ioc import cached_dose_per_fluence_Gy_cm2, cached_upper_Gy_cm2
+from voltomo.dose.guard_ioc import make_core
 from voltomo.dose.guard_ioc import serve as serve_records
 from voltomo.dose.guard_monitors import Take
 from voltomo.dose.guard_puts import put_all
@@ -145,9 +145,7 @@ def watch(
         entry = {"reason": reset.strip(), "latched": "; ".join(opened.ledger.latched)}
         opened.log.append("reset", entry)
         opened.ledger.add("reset", entry)
-    core = GuardCore(
-        settings, cached_dose_per_fluence_Gy_cm2, opened.ledger, upper=cached_upper_Gy_cm2
-    )
+    core = make_core(settings, opened.ledger)
     shell = _WatchShell(opened, core, watched)
     shell.say = say
     if serve:

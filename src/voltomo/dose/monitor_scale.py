@@ -15,8 +15,6 @@ from voltomo.dose.guard_settings import GuardSettings
 
 __all__ = ["CalibrationFile", "MonitorScale", "with_profile"]
 
-_NOT_CALIBRATED = "the flux monitor is not calibrated"
-
 
 @dataclass(frozen=True)
 class Scale:
@@ -44,8 +42,6 @@ class MonitorScale:
         self._transmission: float | None = None
         if settings.calibration_file is not None:
             self._missing = f"no calibration of the flux was read ({settings.calibration_file})"
-        elif settings.source == "beamline" and not settings.says_calibration:
-            self._missing = _NOT_CALIBRATED
 
     def take(self, calibration: FluxCalibration | None, why_none: str = "") -> None:
         """Use another calibration from here on; None for none, with the reason."""
