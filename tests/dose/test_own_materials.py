@@ -61,7 +61,7 @@ def test_mistakes_in_own_materials_are_found_before_anything_starts(tmp_path: Pa
     with pytest.raises(FileRefused, match="density_g_cm3"):
         load_beamline(_written(tmp_path, NEW.replace("4.1", "-4.1")))
     unknown = BEAMLINE.replace("material: slurry", "material: slury")
-    with pytest.raises(FileRefused, match="did you mean 'slurry'|slurry"):
+    with pytest.raises(FileRefused, match="slurry"):
         check_settings(load_beamline(_written(tmp_path, beamline=unknown)))
     with pytest.raises(FileRefused, match="material_file"):
         load_beamline(_written(tmp_path, beamline=BEAMLINE.replace("own.yml", "none.yml")))

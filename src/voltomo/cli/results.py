@@ -12,6 +12,8 @@ import typer
 
 from voltomo.cli.enclosures import enclosure, live_result
 from voltomo.cli.job import Job, settings_of
+from voltomo.cli.sample_summary import sample_dose
+from voltomo.dose.sample_dose import SampleDose
 from voltomo.model.names import run_name
 from voltomo.profiles.beamline_file import known_materials
 from voltomo.records.report import write_report
@@ -27,6 +29,7 @@ class Result:
     nxtomo: Path
     live: dict[str, Any]
     summary: ScanSummary
+    received: SampleDose | None = None
 
 
 def result_of(job: Job, uid: str, output: Path, *, dropped_on_purpose: int | None = None) -> Result:
@@ -58,7 +61,7 @@ def result_of(job: Job, uid: str, output: Path, *, dropped_on_purpose: int | Non
         ),
         **truth,
     )
-    return Result(scan, exported, live, summary)
+    return Result(scan, exported, live, summary, sample_dose(job.folder, scan))
 
 
 def _truth(job: Job, scan: Scan, live: dict[str, Any]) -> dict[str, float | None]:
@@ -99,7 +102,7 @@ def write_results(results: Sequence[Result], output: Path) -> None:
         [result.scan for result in results],
         output / "report.html",
         {
-            result.summary.uid: enclosure(result.scan, result.nxtomo, result.live)
+            result.summary.uid: enclosure(result.scan, result.nxtomo, result.live, result.received)
             for result in results
         },
     )
