@@ -280,14 +280,14 @@ def load_calibration(path: Path) -> FluxCalibration:
         whole = json.loads(path.read_text())
         body, checksum = whole["calibration"], whole["sha256"]
     except FileNotFoundError as error:
-        raise CalibrationRefused(f"there is no calibration of the flux in {path}") from error
+        raise CalibrationRefused(f"there is no calibration of the flux ({path})") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CalibrationRefused(f"the calibration of the flux {path} cannot be read") from error
+        raise CalibrationRefused(f"the calibration of the flux cannot be read ({path})") from error
     if checksum != _checksum(body):
         raise CalibrationRefused(
-            f"the calibration of the flux {path} is not as it was written: its checksum is another"
+            f"the calibration of the flux is not as it was written: its checksum is another ({path})"
         )
     try:
         return FluxCalibration.model_validate(body)
     except ValidationError as error:
-        raise CalibrationRefused(f"the calibration of the flux {path} is impossible") from error
+        raise CalibrationRefused(f"the calibration of the flux is impossible ({path})") from error
