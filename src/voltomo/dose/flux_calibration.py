@@ -285,7 +285,8 @@ def load_calibration(path: Path) -> FluxCalibration:
         raise CalibrationRefused(f"the calibration of the flux cannot be read ({path})") from error
     if checksum != _checksum(body):
         raise CalibrationRefused(
-            f"the calibration of the flux is not as it was written: its checksum is another ({path})"
+            "the calibration of the flux is not as it was written: its checksum is another "
+            f"({path})"
         )
     try:
         return FluxCalibration.model_validate(body)

@@ -8,6 +8,7 @@ from typing import Any
 
 from caproto.server import PVGroup, PvpropertyEnum, pvproperty
 
+from voltomo.twin.answering import Answering
 from voltomo.twin.ioc import PutRefused, Scene, main, on_put
 from voltomo.twin.source import ENERGY_KEV_PER_S, ENERGY_KEV_PER_S2, Source
 
@@ -156,6 +157,7 @@ class Beam:
     def __init__(self, scene: Scene) -> None:
         self._world = scene.world
         self._source = Source(scene.world, scene.settings)
+        self._answering = Answering(scene.world, scene.settings)
         self._records = BeamRecords(f"{scene.prefix}Beam:", self._source)
 
     @property
@@ -169,6 +171,7 @@ class Beam:
         while True:
             now_s = self._world.now_s()
             self._source.beat(now_s)
+            self._answering.beat(now_s)
             await self._records.update(now_s)
             await asyncio.sleep(_LOOP_S)
 
