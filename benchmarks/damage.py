@@ -36,12 +36,12 @@ Floats = NDArray[np.float64]
 
 SEEDS = 20
 TIME_POINTS = 10
-MANAGED_PART = 0.8
+MANAGED_PART = 0.9
 """The series that is managed ends at this part of what the electrolyte dissolves."""
-HELD_OUT = (0.7, 1.2)
+HELD_OUT = (0.85, 1.1, 1.5)
 """Gains, as parts of the one above, at which nothing was chosen."""
 CALLED = 0.01
-_VIEWS, _COLUMNS, _ROWS, _FLATS = 120, 128, 8, 16
+_VIEWS, _COLUMNS, _ROWS, _FLATS = 120, 128, 24, 16
 _SECTORS, _SHUFFLES = 24, 4999
 _RING = (0.742, 0.788)
 _VOXELS = 27.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -12,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from voltomo.cli.cell_answer import filed_utc_s, in_field_s
 from voltomo.cli.up import make_supervisor
 from voltomo.profiles.beamline_file import load_beamline
 from voltomo.profiles.scan_file import ScanFile
-from voltomo.runtime.log_reader import LogReader
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.truth import open_intervals
 from voltomo.twin.world import World
@@ -82,17 +81,5 @@ def timing_of(folder: RunFolder) -> SweepTiming:
     for name in ("sample_x", "rotation"):
         moving |= np.abs(world.channel(name).velocity(times)) > 1e-6
     moved_s = float(times[np.flatnonzero(moving)[0]]) if moving.any() else opened_s
-    filed_s = now_s - (time.time() - _filed_utc_s(folder))
-    lit = np.arange(moved_s, filed_s, 0.002)
-    in_beam = float((np.abs(x.at(lit)) < 2.5).mean()) * (filed_s - moved_s)
-    return SweepTiming(closed_s - opened_s, in_beam)
-
-
-def _filed_utc_s(folder: RunFolder) -> float:
-    """When the take of the last sweep was complete: its last frame was in a closed file."""
-    found = 0.0
-    for entry in LogReader(folder.run_log).entries():
-        text = json.dumps(entry.data)
-        if '"take_block": "sweep_' in text and '"take_outcome": "complete"' in text:
-            found = entry.utc_s
-    return found
+    filed_s = now_s - (time.time() - filed_utc_s(folder))
+    return SweepTiming(closed_s - opened_s, in_field_s(world, moved_s, filed_s, 2.5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from voltomo.twin.frame_source import Exposure
 from voltomo.twin.gas_bubbles import bubbles
 from voltomo.twin.image_formation import PhantomCamera
 from voltomo.twin.settings import TwinSettings
+from voltomo.twin.shapes import more_than_around
 from voltomo.twin.world import Segment, World
 
 FLUX = 1e11
@@ -82,13 +84,11 @@ def test_gas_is_seen_in_frames_as_light_that_is_not_taken() -> None:
         )  # fmt: skip
         return -np.log(camera.intensity(exposure))
 
-    fresh, gassed = lines(0.0), lines(2e-3)
+    fresh, gassed = lines(0.0), lines(4e-4)
     lost = float((fresh - gassed).sum())
     # All of the gas takes the place of electrolyte, whatever the rays.
-    voxels = 2e-3 / 0.005**3
+    voxels = 4e-4 / 0.005**3
     phantom = camera.phantom
-    from voltomo.twin.shapes import more_than_around
-
     mu, _ = more_than_around("electrolyte", "", 20.0, 5.0)
     assert lost == pytest.approx(voxels * mu * phantom.part, rel=0.05)
     assert not bubbles(0.0, 64, 1).size
@@ -105,14 +105,18 @@ def test_the_world_says_what_became_of_the_cell(tmp_path: Path) -> None:
         channel.put([Segment(now_s, now_s + 100, value)])
         channel.beat()
     answering = Answering(world, settings)
-    for channel in ("flux", "shutter", "energy", "sample_x"):
-        world.channel(channel).beat()
-    answering.beat(now_s + 0.25)
-    seen_s = now_s + 0.26
+    begun_s = world.now_s()
+    while world.now_s() < begun_s + 0.4:
+        for name in ("flux", "shutter", "energy", "sample_x"):
+            world.channel(name).beat()
+        answering.beat(world.now_s())
+        time.sleep(0.04)
+    seen_s = world.now_s()
     dose_Gy = float(world.channel("cell_dose").at(seen_s))
-    assert dose_Gy == pytest.approx(0.15 * FLUX * PER_FLUENCE, rel=0.1)
+    # What happened in the last tenth of a second is not taken yet.
+    assert 0.15 * FLUX * PER_FLUENCE < dose_Gy < (seen_s - begun_s) * FLUX * PER_FLUENCE
     assert float(world.channel("kinetics").at(seen_s)) < 1
     assert float(world.channel("warmth").at(seen_s)) > 0
     # Its process starts again: what is known of the cell is taken over.
     again = Answering(world, settings)
-    assert again.answer.mean_dose_Gy == pytest.approx(dose_Gy)
+    assert again.answer.mean_dose_Gy == pytest.approx(dose_Gy, rel=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,11 @@ def live_result(folder: RunFolder, uid: str) -> dict[str, Any]:
 
 
 def enclosure(
-    scan: Scan, nexus: Path | None, live: dict[str, Any], received: SampleDose | None = None
+    scan: Scan,
+    nexus: Path | None,
+    live: dict[str, Any],
+    received: SampleDose | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Enclosure:
     """What a report shows of a run; without a live slice, one is made from the frames' files."""
     facts: dict[str, str] = {}
@@ -42,7 +47,7 @@ def enclosure(
         facts["Live"] = f"{live['frames_processed']:.0f} frames used{_delay(live)}"
     if live.get("reason"):
         facts["No live slice"] = str(live["reason"])
-    facts |= sample_facts(scan, received)
+    facts |= sample_facts(scan, received) | dict(more or {})
     image, caption = live.get("slice"), ""
     if image is not None:
         caption = f"Live slice at detector row {live['row']}, from {live['views']} views"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from voltomo.cli.cell_answer import answer_facts
 from voltomo.cli.enclosures import enclosure, live_result
 from voltomo.cli.job import Job, settings_of
 from voltomo.cli.sample_summary import sample_dose
@@ -30,6 +31,7 @@ class Result:
     live: dict[str, Any]
     summary: ScanSummary
     received: SampleDose | None = None
+    facts: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def result_of(job: Job, uid: str, output: Path, *, dropped_on_purpose: int | None = None) -> Result:
@@ -61,7 +63,8 @@ def result_of(job: Job, uid: str, output: Path, *, dropped_on_purpose: int | Non
         ),
         **truth,
     )
-    return Result(scan, exported, live, summary, sample_dose(job.folder, scan))
+    facts = {} if replayed else answer_facts(job.folder, scan)
+    return Result(scan, exported, live, summary, sample_dose(job.folder, scan), facts)
 
 
 def _truth(job: Job, scan: Scan, live: dict[str, Any]) -> dict[str, float | None]:
@@ -102,7 +105,9 @@ def write_results(results: Sequence[Result], output: Path) -> None:
         [result.scan for result in results],
         output / "report.html",
         {
-            result.summary.uid: enclosure(result.scan, result.nxtomo, result.live, result.received)
+            result.summary.uid: enclosure(
+                result.scan, result.nxtomo, result.live, result.received, result.facts
+            )
             for result in results
         },
     )
