@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
+from tests.dose.guard_rig import Rig
 from voltomo.dose.beam_profile import profile_of
 from voltomo.dose.flux_calibration import (
     CalibrationRefused,
@@ -202,3 +204,37 @@ def test_the_profile_of_a_flat() -> None:
     assert even.peak_over_mean == pytest.approx(1, abs=1e-3)
     with pytest.raises(ValueError, match="brighter than its dark"):
         profile_of(dark, dark, 2.0)
+
+
+def test_a_flux_that_is_wrongly_scaled_is_said_and_the_higher_one_counts() -> None:
+    settings = GuardSettings(flux_upper_bound_per_cm2_s=1e9, flux_per_monitor_count=1e5)
+    record = FluxRecord(settings)
+    record.add(8e5, NOW_S)
+    assert "one of them is wrongly scaled" in record.beyond(NOW_S)
+    assert record.bound_per_cm2_s(NOW_S) == pytest.approx(8e10 * 1.02)
+    rig = Rig(flux_upper_bound_per_cm2_s=1e9)
+    rig.run(0.2, rig.ask())
+    assert "wrongly scaled" in rig.core.reason
+    assert record.beyond(NOW_S + 10) == ""
+
+
+@pytest.mark.parametrize("flux", [0.0, -1.0, math.nan])
+def test_no_guard_starts_with_an_impossible_flux(flux: float) -> None:
+    for name in ("flux_upper_bound_per_cm2_s", "flux_per_monitor_count"):
+        with pytest.raises(ValidationError, match=name):
+            GuardSettings.model_validate({name: flux})
+
+
+def test_a_calibration_of_a_flux_that_no_source_has_is_refused() -> None:
+    kind = Photodiode()
+    with pytest.raises(ValidationError, match="flux_per_cm2_s"):
+        calibration_point(_readings(1e13, kind, 20.0), DARK_A, kind, 20.0, 1.0, 1e-6)
+
+
+def test_a_second_session_on_a_sample_is_refused_and_the_first_named() -> None:
+    rig = Rig()
+    rig.ask(holder="anna's session", purpose="sweep_0", scan_uid="0123abcd")
+    rig.run(0.2)
+    refused = rig.request(holder="ben's session")
+    assert not refused["ok"]
+    assert "of anna's session) has the beam; wait until it is settled" in refused["error"]

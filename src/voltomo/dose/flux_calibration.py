@@ -62,7 +62,7 @@ class FluxPoint(BaseModel):
     energy_keV: float = Field(gt=0)
     transmission: float = Field(gt=0, le=1)
     photons_s: float = Field(gt=0)
-    flux_per_cm2_s: float = Field(gt=0)
+    flux_per_cm2_s: float = Field(ge=1e5, le=1e18)
     monitor_counts_s: float = Field(gt=0)
     per_count: float = Field(gt=0)
     uncertainty: float = Field(gt=0, lt=1)

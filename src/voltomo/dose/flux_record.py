@@ -99,6 +99,16 @@ class FluxRecord:
             return ""
         return self._doubt
 
+    def beyond(self, now_s: float) -> str:
+        """Whether more is read than was declared possible; empty where not."""
+        declared = self._settings.flux_upper_bound_per_cm2_s
+        if self.doubt(now_s) or self._flux[-1] <= declared:
+            return ""
+        return (
+            f"the flux is read as {self._flux[-1]:.3g}/(cm2 s), and at most {declared:.3g}/(cm2 s) "
+            "were declared: one of them is wrongly scaled; the higher one counts"
+        )
+
     def bound_per_cm2_s(self, now_s: float) -> float:
         """Flux density at the sample now, at most."""
         if self.doubt(now_s):

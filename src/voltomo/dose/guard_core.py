@@ -263,6 +263,9 @@ class GuardCore(GuardLeases):
             doubt = self.account.flux.doubt(now_s)
             if doubt:
                 yield Trip(Cause.FLUX_STALE, f"{doubt}; {UPPER_BOUND_COUNTS}")
+            beyond = self.account.flux.beyond(now_s)
+            if beyond:
+                yield Trip(Cause.FLUX_STALE, beyond)
             payer = self.account.payer
             state = self.account.policy(payer.sample, now_s) if payer is not None else None
             if state is not None and state.amber:
