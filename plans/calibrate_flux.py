@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bluesky import Msg
@@ -71,19 +72,11 @@ def calibrate_flux(
     ScanRefused
         Before any beam.
     """
-    if readings < 3 or beside_mm == 0:
-        raise ScanRefused(
-            f"expected three readings or more and a way out of the beam, saw {readings} readings "
-            f"and {beside_mm:g} mm; no beam was used"
-        )
-    yield from demand_devices(beamline)
-    yield from demand_closed(beamline)
-    if transmissions and getattr(beamline.beam_monitor, "transmission_setpoint", None) is None:
-        raise ScanRefused(
-            "expected an attenuator that can be set, saw none on this beamline; no beam was used; "
-            "leave transmissions out"
-        )
-    before = yield from _stands(beamline, [*energies_keV], [*transmissions])
+    steps = _Steps(
+        detector, sample, beside_mm, tuple(energies_keV), tuple(transmissions), readings, every_s
+    )
+    yield from _demand(beamline, steps)
+    before = yield from _stands(beamline, steps)
     start = {
         "plan_name": "calibrate_flux",
         "sample": sample,
@@ -91,40 +84,77 @@ def calibrate_flux(
         "num_points": readings * max(len(energies_keV), 1) * max(len(transmissions), 1),
     }
     uid = yield from bps.open_run(start | dict(md or {}))
-    seconds = readings * every_s + 2 * _SETTLE_S + 1.0
-
-    def measure() -> Plan:
-        yield from bps.mv(beamline.sample_stage.x, before[0][1] + beside_mm)
-        for energy_keV in energies_keV or [None]:
-            if energy_keV is not None:
-                yield from bps.mv(beamline.energy, energy_keV)
-            for transmission in transmissions or [None]:
-                if transmission is not None:
-                    setpoint = beamline.beam_monitor.transmission_setpoint
-                    yield from bps.mv(setpoint, transmission)
-                yield from _point(beamline, detector, sample, seconds, readings, every_s)
-
-    def put_back() -> Plan:
-        yield from bps.abs_set(beamline.lease, None, group="given back")
-        yield from bps.wait("given back", timeout=_LEASE_S)
-        for axis, value in reversed(before):
-            yield from bps.mv(axis, value)
-
     yield from bpp.contingency_wrapper(
-        bpp.finalize_wrapper(measure(), put_back),
+        bpp.finalize_wrapper(_measure(beamline, steps, before), _put_back(beamline, before)),
         except_plan=lambda error: bps.close_run(exit_status="fail", reason=str(error)),
         else_plan=bps.close_run,
     )
     return uid
 
 
-def _stands(
-    beamline: TomographyBeamline, energies_keV: list[float], transmissions: list[float]
+@dataclass(frozen=True)
+class _Steps:
+    """What is read, and where."""
+
+    detector: Any
+    sample: str
+    beside_mm: float
+    energies_keV: tuple[float, ...]
+    transmissions: tuple[float, ...]
+    readings: int
+    every_s: float
+
+    @property
+    def seconds(self) -> float:
+        """Beam that one point asks for."""
+        return self.readings * self.every_s + 2 * _SETTLE_S + 1.0
+
+
+def _demand(beamline: TomographyBeamline, steps: _Steps) -> Plan:
+    """Refuse what cannot be done, before any beam."""
+    if steps.readings < 3 or steps.beside_mm == 0:
+        raise ScanRefused(
+            "expected three readings or more and a way out of the beam, saw "
+            f"{steps.readings} readings and {steps.beside_mm:g} mm; no beam was used"
+        )
+    yield from demand_devices(beamline)
+    yield from demand_closed(beamline)
+    setpoint = getattr(beamline.beam_monitor, "transmission_setpoint", None)
+    if steps.transmissions and setpoint is None:
+        raise ScanRefused(
+            "expected an attenuator that can be set, saw none on this beamline; no beam was used; "
+            "leave transmissions out"
+        )
+
+
+def _measure(
+    beamline: TomographyBeamline, steps: _Steps, before: Sequence[tuple[Any, float]]
 ) -> Plan:
+    """Sample out, then every energy with every attenuator."""
+    yield from bps.mv(beamline.sample_stage.x, before[0][1] + steps.beside_mm)
+    for energy_keV in steps.energies_keV or (None,):
+        if energy_keV is not None:
+            yield from bps.mv(beamline.energy, energy_keV)
+        for transmission in steps.transmissions or (None,):
+            if transmission is not None:
+                setpoint = beamline.beam_monitor.transmission_setpoint
+                yield from bps.mv(setpoint, transmission)
+            yield from _point(beamline, steps)
+
+
+def _put_back(beamline: TomographyBeamline, before: Sequence[tuple[Any, float]]) -> Plan:
+    """Beam off first; then everything where it stood, the sample last."""
+    yield from bps.abs_set(beamline.lease, None, group="given back")
+    yield from bps.wait("given back", timeout=_LEASE_S)
+    for axis, value in reversed(before):
+        yield from bps.mv(axis, value)
+
+
+def _stands(beamline: TomographyBeamline, steps: _Steps) -> Plan:
     """Axes that will be moved, and where they stand; the sample first."""
     axes = [beamline.sample_stage.x]
-    axes += [beamline.energy] if energies_keV else []
-    axes += [beamline.beam_monitor.transmission_setpoint] if transmissions else []
+    axes += [beamline.energy] if steps.energies_keV else []
+    axes += [beamline.beam_monitor.transmission_setpoint] if steps.transmissions else []
     found: list[tuple[Any, float]] = []
     for axis in axes:
         value = yield from bps.rd(axis)
@@ -132,21 +162,14 @@ def _stands(
     return found
 
 
-def _point(
-    beamline: TomographyBeamline,
-    detector: Any,
-    sample: str,
-    seconds: float,
-    readings: int,
-    every_s: float,
-) -> Plan:
+def _point(beamline: TomographyBeamline, steps: _Steps) -> Plan:
     """Readings in the dark, then with beam."""
-    devices = [detector, beamline.beam_monitor, beamline.energy]
+    devices = [steps.detector, beamline.beam_monitor, beamline.energy]
     yield from bps.sleep(_SETTLE_S)
-    yield from _read(devices, "dark", _DARKS, every_s)
+    yield from _read(devices, "dark", _DARKS, steps.every_s)
     request = LeaseRequest(
-        sample=sample,
-        seconds=seconds,
+        sample=steps.sample,
+        seconds=steps.seconds,
         purpose="calibrate_flux",
         gate="lease",
         beside_sample=True,
@@ -156,7 +179,7 @@ def _point(
     # The beam may be lost at any reading; the plan ends then.
     yield from bps.trigger(beamline.lease, group="beam held")
     yield from bps.sleep(_SETTLE_S)
-    yield from _read(devices, "primary", readings, every_s)
+    yield from _read(devices, "primary", steps.readings, steps.every_s)
     yield from bps.abs_set(beamline.lease, None, group="settle")
     yield from bps.wait("settle", timeout=_ARM_S)
 

@@ -125,37 +125,16 @@ def calibrate_flux(
     ScanRefused, LeaseRefused
         No beam was used.
     """
-    from ophyd import EpicsSignalRO
-
     from voltomo.plans.calibrate_flux import calibrate_flux as plan
 
     if not 0 < days <= 366:
         raise CalibrationRefused(f"a calibration holds for up to 366 days; it says {days:g}")
     kind = detector or Photodiode()
     profile = None if flat_of is None else flat_profile(session.folder, flat_of, area_mm2**0.5)
-    name = session.folder.addresses().names.flux_detector
-    if name is None:
-        raise CalibrationRefused("the beamline file names no flux_detector under 'pvs'")
-    signal = EpicsSignalRO(name, name=_DETECTOR)
-    try:
-        signal.wait_for_connection(timeout=_CONNECT_S)
-    except TimeoutError as error:
-        raise CalibrationRefused(
-            f"expected a current from {name} within {_CONNECT_S:g} s, saw none; no beam was used"
-        ) from error
     events = _Events()
-    session.RE(
-        plan(
-            session.beamline,
-            signal,
-            sample or str(session.file.samples[0].name),
-            session.file.flats_shift_mm,
-            energies_keV=energies_keV,
-            transmissions=transmissions,
-            readings=readings,
-        ),
-        events,
-    )
+    mounted, beside_mm = sample or str(session.file.samples[0].name), session.file.flats_shift_mm
+    options = {"energies_keV": energies_keV, "transmissions": transmissions, "readings": readings}
+    session.RE(plan(session.beamline, _signal(session), mounted, beside_mm, **options), events)
     made = time.time()
     calibration = FluxCalibration(
         made_utc_s=made,
@@ -168,6 +147,23 @@ def calibrate_flux(
     )
     save_calibration(calibration_place(session), calibration)
     return calibration
+
+
+def _signal(session: Session) -> Any:
+    """Current of the diode or chamber, as a device."""
+    from ophyd import EpicsSignalRO
+
+    name = session.folder.addresses().names.flux_detector
+    if name is None:
+        raise CalibrationRefused("the beamline file names no flux_detector under 'pvs'")
+    signal = EpicsSignalRO(name, name=_DETECTOR)
+    try:
+        signal.wait_for_connection(timeout=_CONNECT_S)
+    except TimeoutError as error:
+        raise CalibrationRefused(
+            f"expected a current from {name} within {_CONNECT_S:g} s, saw none; no beam was used"
+        ) from error
+    return signal
 
 
 class _Events:

@@ -26,6 +26,21 @@ def _said_twice(file: BeamlineFile) -> list[str]:
     ]
 
 
+def _guard_section(file: BeamlineFile, source: str, energy_keV: float) -> dict[str, Any]:
+    guard: dict[str, Any] = {
+        "prefix": file.prefix,
+        "samples": [sample.model_dump() for sample in file.samples],
+        "energy_keV": energy_keV,
+        "source": "twin" if source == "phantom" else source,
+        "materials": [entry.model_dump(mode="json") for entry in own_materials(file)],
+        **file.guard,
+    }
+    if source == "beamline" and not any(name in file.guard for name in _CALIBRATION):
+        # Nobody said what the monitor's counts mean: a calibration must, or the bound counts.
+        guard["calibration_file"] = CALIBRATION_NAME
+    return guard
+
+
 def check_settings(file: BeamlineFile) -> dict[str, Any]:
     """Sections of ``settings.json`` for a beamline.
 
@@ -53,17 +68,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
     if source == "replay":
         # What is played was recorded at its own energy; nothing here depends on it.
         energy_keV = min(max(energy_keV, _PLAYED_keV[0]), _PLAYED_keV[1])
-    guard: dict[str, Any] = {
-        "prefix": file.prefix,
-        "samples": [sample.model_dump() for sample in file.samples],
-        "energy_keV": energy_keV,
-        "source": "twin" if source == "phantom" else source,
-        "materials": [entry.model_dump(mode="json") for entry in own_materials(file)],
-        **file.guard,
-    }
-    if source == "beamline" and not any(name in file.guard for name in _CALIBRATION):
-        # Nobody said what the monitor's counts mean: a calibration must, or the bound counts.
-        guard["calibration_file"] = CALIBRATION_NAME
+    guard = _guard_section(file, source, energy_keV)
     twin: dict[str, Any] = {
         "prefix": file.prefix,
         "energy_keV": energy_keV,

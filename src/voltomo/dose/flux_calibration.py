@@ -207,22 +207,7 @@ def calibration_point(
     """
     found = [r for r in readings if math.isfinite(r.current_A) and r.monitor_counts_s > 0]
     found = [r for r in found if math.isfinite(r.monitor_counts_s)]
-    if len(found) < 3 or len(dark_A) < 1:
-        raise CalibrationRefused(
-            f"expected three readings with beam and one without, saw {len(found)} and "
-            f"{len(dark_A)}: is there beam, and is the monitor connected?"
-        )
-    if len({r.monitor_counts_s for r in found}) == 1:
-        raise CalibrationRefused(
-            f"the flux monitor is frozen at {found[0].monitor_counts_s:g}: nothing was calibrated"
-        )
-    none_A = statistics.fmean(dark_A)
-    currents = [r.current_A - none_A for r in found]
-    if min(currents) <= 3 * max(statistics.pstdev(dark_A), abs(none_A) * 1e-3):
-        raise CalibrationRefused(
-            f"the detector reads {min(currents):.3g} A more than in the dark: no beam came to it; "
-            "see that it stands in the beam, and the sample does not"
-        )
+    currents = _above_dark(found, dark_A)
     charge_C = detector.A_per_photon(energy_keV)
     per_cm2 = middle_over_mean * area_mm2 * 1e-2
     pairs = zip(currents, found, strict=True)
@@ -245,6 +230,27 @@ def calibration_point(
         uncertainty=min(math.hypot(*parts), 0.99),
         readings=len(ratios),
     )
+
+
+def _above_dark(found: Sequence[Reading], dark_A: Sequence[float]) -> list[float]:
+    """Currents of light alone; refuses readings that cannot be."""
+    if len(found) < 3 or len(dark_A) < 1:
+        raise CalibrationRefused(
+            f"expected three readings with beam and one without, saw {len(found)} and "
+            f"{len(dark_A)}: is there beam, and is the monitor connected?"
+        )
+    if len({r.monitor_counts_s for r in found}) == 1:
+        raise CalibrationRefused(
+            f"the flux monitor is frozen at {found[0].monitor_counts_s:g}: nothing was calibrated"
+        )
+    none_A = statistics.fmean(dark_A)
+    currents = [r.current_A - none_A for r in found]
+    if min(currents) <= 3 * max(statistics.pstdev(dark_A), abs(none_A) * 1e-3):
+        raise CalibrationRefused(
+            f"the detector reads {min(currents):.3g} A more than in the dark: no beam came to it; "
+            "see that it stands in the beam, and the sample does not"
+        )
+    return currents
 
 
 def _checksum(body: Any) -> str:
