@@ -14,6 +14,13 @@ from pydantic import (
     model_validator,
 )
 
+from voltomo.dose.material_file import (
+    MaterialEntry,
+    MaterialFile,
+    load_materials,
+    materials_with,
+)
+from voltomo.dose.materials import MaterialList, shipped_materials
 from voltomo.model.names import SafeName
 from voltomo.model.pv_names import PvNames
 from voltomo.model.sample import Sample
@@ -57,6 +64,8 @@ class BeamlineFile(BaseModel):
         Photon energy.
     flats_shift_mm : float
         How far the sample leaves the beam sideways for flats, to either side.
+    material_file : Path or None
+        Own materials, beside this file; samples, guard and policies know them.
     samples : list of Sample
         Samples with their limits; a sample that is not listed gets no beam.
     guard : dict
@@ -83,6 +92,7 @@ class BeamlineFile(BaseModel):
     axis_column: float | None = None
     energy_keV: float = Field(gt=0)
     flats_shift_mm: float = 5.0
+    material_file: Path | None = None
     samples: list[Sample] = Field(min_length=1)
     guard: dict[str, Any] = {}
     twin: dict[str, Any] = {}
@@ -113,6 +123,18 @@ class BeamlineFile(BaseModel):
                 f"must be an absolute path, the same wherever a run is started; got {ledger}"
             )
         return None if ledger is None else ledger.expanduser()
+
+    @field_validator("material_file")
+    @classmethod
+    def _materials_are_read(cls, path: Path | None, before: ValidationInfo) -> Path | None:
+        if path is None:
+            return None
+        whole = (Path(before.context or ".") / path.expanduser()).resolve()
+        try:
+            load_materials(whole)
+        except FileRefused as error:
+            raise ValueError(str(error)) from error
+        return whole
 
     @field_validator("epics", "pvs")
     @classmethod
@@ -182,7 +204,20 @@ def find_beamline(name: str) -> Path:
 
 def load_beamline(name: str) -> BeamlineFile:
     """Read a beamline file; see `find_beamline` and `load_yaml` for what is refused."""
-    return load_yaml(find_beamline(name), BeamlineFile)
+    path = find_beamline(name)
+    return load_yaml(path, BeamlineFile, path.parent)
+
+
+def own_materials(file: BeamlineFile) -> list[MaterialEntry]:
+    """Materials that a beamline knows besides those that ship."""
+    if file.material_file is None:
+        return []
+    return load_yaml(file.material_file, MaterialFile).materials
+
+
+def known_materials(file: BeamlineFile) -> MaterialList:
+    """All materials that a beamline knows."""
+    return materials_with(own_materials(file), shipped_materials())
 
 
 def running_beamline(folder: RunFolder) -> BeamlineFile:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from voltomo.model.scan_spec import ScanSpec
+from voltomo.profiles.flux import calibrate_flux
 from voltomo.profiles.scan_file import ScanFile
 from voltomo.profiles.stored_flats import with_stored_flats
 from voltomo.runtime.yaml_file import FileRefused, sentence
@@ -46,6 +48,7 @@ def namespace(session: Session) -> dict[str, Any]:
         "flats_and_darks": flats_and_darks,
         "wait_verdict": wait_verdict,
         "stop_when": stop_when,
+        "calibrate_flux": partial(calibrate_flux, session),
         "spec": _spec_maker(session),
         "bp": plans,
         "bps": plan_stubs,

@@ -19,6 +19,7 @@ from tests.records.synthetic import SyntheticRun, contents
 from tools.make_reference import renewed
 from voltomo.analysis.correction_settings import CorrectionSettings
 from voltomo.cli.main import app
+from voltomo.cli.sample_summary import sample_group
 from voltomo.dose.material_file import MaterialFile
 from voltomo.dose.plan_file import PlanFile
 from voltomo.dose.policy_file import PolicyFile
@@ -26,7 +27,8 @@ from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.scan_file import ScanFile
 from voltomo.records.nxtomo import export_nxtomo
 from voltomo.records.scan import read_scan
-from voltomo.runtime.run_folder import RunFolder
+from voltomo.runtime.append_log import AppendLog
+from voltomo.runtime.run_folder import RunFolder, write_json
 from voltomo.runtime.yaml_file import load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -220,6 +222,19 @@ def test_every_field_of_the_file_is_documented(tmp_path: Path) -> None:
     other = SyntheticRun(run.folder, run.spec.model_validate(run.spec.model_dump() | stored))
     uid = other.write().uid
     fields |= set(contents(export_nxtomo(read_scan(run.folder, uid), tmp_path / "a.nxs")))
+    cell = {"name": str(run.spec.sample), "material": "NMC811"}
+    cell |= {"dose_limit_Gy": 1.0, "beam_limit_s": 1.0}
+    place = {"width_mm": 0.8, "height_mm": 0.4, "track": [[0.0, 0.0]]}
+    exposure = {"place": place, "sample": cell["name"], "scan_uid": uid, "lease_id": "p"}
+    exposure |= {"dose_Gy": 1.0, "dose_central_Gy": 1.0, "open_s": 1.0, "charged_s": 1.0}
+    exposure |= {"purpose": "sweep_0", "opened_utc_s": None, "closed_utc_s": None}
+    with_log = AppendLog(other.folder.exposure_log)
+    with_log.append("exposure", exposure)
+    with_log.close()
+    write_json(other.folder.settings, {"guard": {"samples": [cell]}})
+    more = sample_group(other.folder)
+    made = export_nxtomo(read_scan(run.folder, uid), tmp_path / "a.nxs", more=more)
+    fields |= set(contents(made))
     text = (ROOT / "docs/reference/nxtomo.md").read_text(encoding="utf-8")
     standard, _, ours = text.partition("entry/voltomo/")
     named = set(_named(standard)) | {f"voltomo/{field}" for field in _named(ours)}

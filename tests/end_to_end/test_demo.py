@@ -79,6 +79,14 @@ def test_live_slice_angles_and_dose_are_held_against_the_truth(demo: Demo) -> No
     assert_live(scan)
 
 
+def test_the_report_says_what_a_shutter_left_open_would_have_done(demo: Demo) -> None:
+    page = (demo.folder / "report.html").read_text()
+    assert "Virtual cell, as scanned" in page
+    scanned, left_open = page.split("Shutter open from first move to last file")
+    assert "no free gas" in scanned
+    assert "% of it free gas" in left_open
+
+
 def test_what_was_recorded_is_played_at_no_dose(demo: Demo) -> None:
     scan = demo.replay
     assert scan["source"] == "replay"

@@ -23,6 +23,8 @@ _SCAN = ScanFile(
     flats_after=12,
 )
 _LIMIT_GY = 400.0
+_ANSWER = {"gas_gain": 2200.0, "kinetics_gain": 2200.0, "heat_gain": 1.0}
+"""So large that one scan can be seen to matter; this one stays below free gas."""
 _LOST_IN_SWEEP = (0, 171, 449)
 """The first, one in the middle, the last: the ones that shift angles where order is trusted."""
 
@@ -35,7 +37,9 @@ def demo_beamline(seed: int) -> BeamlineFile:
         else sample
         for sample in file.samples
     ]  # fmt: skip
-    return file.model_copy(update={"samples": samples, "twin": {**file.twin, "seed": seed}})
+    return file.model_copy(
+        update={"samples": samples, "twin": {**file.twin, "seed": seed, "answer": _ANSWER}}
+    )
 
 
 def lose_frames(folder: RunFolder, scan: ScanFile, file: BeamlineFile) -> int:

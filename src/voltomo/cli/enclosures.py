@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.cli.sample_summary import sample_facts
+from voltomo.dose.sample_dose import SampleDose
 from voltomo.model.names import run_name
 from voltomo.records.report import Enclosure
 from voltomo.records.scan import Scan
@@ -31,13 +34,20 @@ def live_result(folder: RunFolder, uid: str) -> dict[str, Any]:
     return result
 
 
-def enclosure(scan: Scan, nexus: Path | None, live: dict[str, Any]) -> Enclosure:
+def enclosure(
+    scan: Scan,
+    nexus: Path | None,
+    live: dict[str, Any],
+    received: SampleDose | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Enclosure:
     """What a report shows of a run; without a live slice, one is made from the frames' files."""
     facts: dict[str, str] = {}
     if live.get("frames_processed"):
         facts["Live"] = f"{live['frames_processed']:.0f} frames used{_delay(live)}"
     if live.get("reason"):
         facts["No live slice"] = str(live["reason"])
+    facts |= sample_facts(scan, received) | dict(more or {})
     image, caption = live.get("slice"), ""
     if image is not None:
         caption = f"Live slice at detector row {live['row']}, from {live['views']} views"

@@ -47,6 +47,7 @@ def export_run(folder: RunFolder, uid: str, *, link: bool = False) -> list[Path]
         A copy of the frames does not fit on the disk; the report was written.
     """
     from voltomo.cli.enclosures import enclosure, live_result
+    from voltomo.cli.sample_summary import sample_dose, sample_group
     from voltomo.records.nxtomo import NoRoom, NothingToExport, NXtomoProjection, export_nxtomo
     from voltomo.records.rebuild import ReportProjection
     from voltomo.records.report import write_report
@@ -57,13 +58,14 @@ def export_run(folder: RunFolder, uid: str, *, link: bool = False) -> list[Path]
     nexus: Path | None = NXtomoProjection(folder).path_of(uid)
     full: NoRoom | None = None
     try:
-        made.append(export_nxtomo(scan, nexus, link=link))
+        made.append(export_nxtomo(scan, nexus, link=link, more=sample_group(folder)))
     except NothingToExport as nothing:
         nexus = None
         typer.echo(f"no NXtomo file: {nothing}")
     except NoRoom as error:
         nexus, full = None, error
-    enclosed = {uid: enclosure(scan, nexus, live_result(folder, uid))}
+    live, received = live_result(folder, uid), sample_dose(folder, scan)
+    enclosed = {uid: enclosure(scan, nexus, live, received)}
     made.append(write_report(scan, ReportProjection(folder).path_of(uid), enclosed))
     if full is not None:
         raise full

@@ -20,7 +20,9 @@ beam_commands = typer.Typer(help="Stop the beam.", no_args_is_help=True)
 guard_commands = typer.Typer(
     help="See how the guard is; reset it; watch any shutter.", no_args_is_help=True
 )
-dose_commands = typer.Typer(help="Plan the dose of a scan.", no_args_is_help=True)
+dose_commands = typer.Typer(
+    help="Plan the dose of a scan; see what a sample has received.", no_args_is_help=True
+)
 app.add_typer(beam_commands, name="beam")
 app.add_typer(dose_commands, name="dose")
 app.add_typer(guard_commands, name="guard")
@@ -227,6 +229,32 @@ def dose_plan(
     from voltomo.cli.dose_plan import run_dose_plan
 
     run_dose_plan(file, output)
+
+
+@dose_commands.command("show")
+def dose_show(
+    sample: Annotated[str, typer.Argument(help="Whose dose.")],
+    run_folder: Folder = None,
+    beamline: Annotated[
+        str | None,
+        typer.Option(
+            "--beamline", "-b", help="File with samples and limits; else that of the run folder."
+        ),
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Folder of the exposure log; else the run folder's.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Page with curve and map; else SAMPLE-dose.html here.")
+    ] = None,
+) -> None:
+    """Say what a sample has received: by class, over time, where, and who opened the beam.
+
+    Reads the exposure log; no service need be up.
+    """
+    from voltomo.cli.dose_show import run_dose_show
+
+    run_dose_show(sample, run_folder, beamline, ledger, output)
 
 
 @guard_commands.command("status")

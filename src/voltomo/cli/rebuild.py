@@ -37,6 +37,7 @@ class LedgerFile:
 def run_rebuild(run_folder: Path | None) -> None:
     """Fold every projection, one after the other, and say what was made."""
     from voltomo.cli.enclosures import enclosure, live_result
+    from voltomo.cli.sample_summary import sample_dose, sample_group
     from voltomo.records.rebuild import projections
     from voltomo.records.report import Enclosure
     from voltomo.records.scan import Scan
@@ -47,9 +48,10 @@ def run_rebuild(run_folder: Path | None) -> None:
     folder.create()
 
     def enclose(scan: Scan, nexus: Path | None) -> Enclosure:
-        return enclosure(scan, nexus, live_result(folder, scan.record.uid))
+        live = live_result(folder, scan.record.uid)
+        return enclosure(scan, nexus, live, sample_dose(folder, scan))
 
-    for projection in projections(folder, enclose):
+    for projection in projections(folder, enclose, sample_group(folder)):
         for path in projection.fold(LogReader(folder.run_log).entries()):
             typer.echo(f"{projection.name}: {path}")
     ledger = LedgerFile(folder)

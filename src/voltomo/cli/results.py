@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from voltomo.cli.cell_answer import answer_facts
 from voltomo.cli.enclosures import enclosure, live_result
 from voltomo.cli.job import Job, settings_of
+from voltomo.cli.sample_summary import sample_dose
+from voltomo.dose.sample_dose import SampleDose
 from voltomo.model.names import run_name
+from voltomo.profiles.beamline_file import known_materials
 from voltomo.records.report import write_report
 from voltomo.records.scan import Scan, read_scan
 from voltomo.records.summary import LiveSummary, ScanSummary, Summary
@@ -26,6 +30,8 @@ class Result:
     nxtomo: Path
     live: dict[str, Any]
     summary: ScanSummary
+    received: SampleDose | None = None
+    facts: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def result_of(job: Job, uid: str, output: Path, *, dropped_on_purpose: int | None = None) -> Result:
@@ -57,7 +63,8 @@ def result_of(job: Job, uid: str, output: Path, *, dropped_on_purpose: int | Non
         ),
         **truth,
     )
-    return Result(scan, exported, live, summary)
+    facts = {} if replayed else answer_facts(job.folder, scan)
+    return Result(scan, exported, live, summary, sample_dose(job.folder, scan), facts)
 
 
 def _truth(job: Job, scan: Scan, live: dict[str, Any]) -> dict[str, float | None]:
@@ -74,7 +81,9 @@ def _truth(job: Job, scan: Scan, live: dict[str, Any]) -> dict[str, float | None
         correlation = truth_correlation(live["slice"], live["row"], settings, energy_keV)
     return {
         "angle_rms_fraction_of_step": angle_rms_fraction_of_step(scan, world),
-        "dose_truth_Gy": dose_truth_Gy(scan, world, sample.material, energy_keV),
+        "dose_truth_Gy": dose_truth_Gy(
+            scan, world, known_materials(job.file).find(sample.material), energy_keV
+        ),
         "truth_correlation": correlation,
     }
 
@@ -96,7 +105,9 @@ def write_results(results: Sequence[Result], output: Path) -> None:
         [result.scan for result in results],
         output / "report.html",
         {
-            result.summary.uid: enclosure(result.scan, result.nxtomo, result.live)
+            result.summary.uid: enclosure(
+                result.scan, result.nxtomo, result.live, result.received, result.facts
+            )
             for result in results
         },
     )

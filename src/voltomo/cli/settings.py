@@ -6,13 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from voltomo.profiles.beamline_file import BeamlineFile
+from voltomo.profiles.beamline_file import BeamlineFile, own_materials
+from voltomo.profiles.flux import CALIBRATION_NAME
 from voltomo.runtime.yaml_file import FileRefused, sentence
 
 _PLAYED_keV = (8.0, 60.0)
 """What the virtual beamline can be set to while it plays a recording."""
 
-_DERIVED = ("prefix", "source", "samples", "energy_keV", "watching")
+_CALIBRATION = ("calibration_file", "flux_per_monitor_count")
+_DERIVED = ("prefix", "source", "samples", "materials", "energy_keV", "watching")
 """What of the guard's settings nobody may say twice, or doses could be counted otherwise."""
 
 
@@ -22,6 +24,21 @@ def _said_twice(file: BeamlineFile) -> list[str]:
         for key in _DERIVED
         if key in file.guard
     ]
+
+
+def _guard_section(file: BeamlineFile, source: str, energy_keV: float) -> dict[str, Any]:
+    guard: dict[str, Any] = {
+        "prefix": file.prefix,
+        "samples": [sample.model_dump() for sample in file.samples],
+        "energy_keV": energy_keV,
+        "source": "twin" if source == "phantom" else source,
+        "materials": [entry.model_dump(mode="json") for entry in own_materials(file)],
+        **file.guard,
+    }
+    if source == "beamline" and not any(name in file.guard for name in _CALIBRATION):
+        # Nobody said what the monitor's counts mean: a calibration must, or the bound counts.
+        guard["calibration_file"] = CALIBRATION_NAME
+    return guard
 
 
 def check_settings(file: BeamlineFile) -> dict[str, Any]:
@@ -51,13 +68,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
     if source == "replay":
         # What is played was recorded at its own energy; nothing here depends on it.
         energy_keV = min(max(energy_keV, _PLAYED_keV[0]), _PLAYED_keV[1])
-    guard: dict[str, Any] = {
-        "prefix": file.prefix,
-        "samples": [sample.model_dump() for sample in file.samples],
-        "energy_keV": energy_keV,
-        "source": "twin" if source == "phantom" else source,
-        **file.guard,
-    }
+    guard = _guard_section(file, source, energy_keV)
     twin: dict[str, Any] = {
         "prefix": file.prefix,
         "energy_keV": energy_keV,

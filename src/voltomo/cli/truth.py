@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from voltomo.analysis.correlation import disc_correlation
 from voltomo.dose.dose_rate import dose_per_fluence_Gy_cm2
-from voltomo.dose.materials import material
+from voltomo.dose.materials import Material
 from voltomo.records.scan import Scan
 from voltomo.twin.phantom import Phantom
 from voltomo.twin.settings import TwinSettings
@@ -27,14 +27,14 @@ def angle_rms_fraction_of_step(scan: Scan, world: World) -> float:
     return float(np.sqrt(np.mean(np.square(differences)))) / scan.record.spec.geometry.step_deg
 
 
-def dose_truth_Gy(scan: Scan, world: World, sample_material: str, energy_keV: float) -> float:
+def dose_truth_Gy(scan: Scan, world: World, sample_material: Material, energy_keV: float) -> float:
     """Dose of the sample by the flux that really passed the shutter while it was in the field.
 
     Over the whole life of the world: twins of one scan have one ledger.
     """
     beyond_mm = scan.record.spec.flats_shift_mm / 2
     passed = fluence(world, 0.0, world.now_s(), beyond_mm)
-    return passed * dose_per_fluence_Gy_cm2(material(sample_material), energy_keV)
+    return passed * dose_per_fluence_Gy_cm2(sample_material, energy_keV)
 
 
 def truth_correlation(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from voltomo.dose.guard_settings import GuardSettings
-from voltomo.dose.materials import MaterialClass, material
+from voltomo.dose.materials import MaterialClass
 
 __all__ = ["Absorption", "DosePerFluence"]
 
@@ -78,7 +78,7 @@ class Absorption:
         declared_keV = self._settings.energy_keV
         energies = [each or declared_keV for each in energies_keV or self.energies_keV]
         for name in (known.material, *known.also):
-            kind = material(name).material_class
+            kind = self._settings.known.find(name).material_class
             most = max(
                 self._at(self._upper, name, e or self._settings.energy_keV) for e in energies
             )

@@ -140,7 +140,8 @@ class BeamAccount:
         used, rate_Gy_s = self.used(sample.name, now_s), self.rate_Gy_s(sample.name, now_s)
         override = self.override(sample.name)
         if override is not None:
-            sample = widened_sample(sample, override, now_s)
+            kind = self.settings.known.find(sample.material).material_class
+            sample = widened_sample(sample, kind, override, now_s)
         return Budget(self.settings, sample, used, rate_Gy_s)
 
     def override(self, sample: str) -> Override | None:

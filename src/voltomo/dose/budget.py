@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from voltomo.dose.guard_settings import GuardSettings
 from voltomo.dose.guard_table import TABLE, Cause
 from voltomo.dose.ledger import Account
-from voltomo.dose.materials import material
+from voltomo.dose.materials import MaterialClass
 from voltomo.dose.policies import Override
 from voltomo.model.sample import Sample
 
@@ -24,12 +24,14 @@ def early_s(settings: GuardSettings) -> float:
     return deadline_s + settings.travel_s + 2 * settings.timing_margin_s
 
 
-def widened_sample(sample: Sample, override: Override, now_s: float) -> Sample:
+def widened_sample(
+    sample: Sample, material_class: MaterialClass, override: Override, now_s: float
+) -> Sample:
     """A sample whose own limit of dose is set aside while an override of its class holds.
 
     As with a policy's limits, the dose at most doubles.
     """
-    extra_Gy = override.extra_Gy.get(material(sample.material).material_class)
+    extra_Gy = override.extra_Gy.get(material_class)
     if extra_Gy is None or now_s >= override.until_utc_s:
         return sample
     return sample.model_copy(

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from voltomo.dose.guard_settings import GuardSettings
+from voltomo.dose.monitor_scale import MonitorScale
 
 __all__ = ["Fluence", "FluxRecord"]
 
@@ -40,6 +41,8 @@ class FluxRecord:
 
     def __init__(self, settings: GuardSettings) -> None:
         self._settings = settings
+        self.scale = MonitorScale(settings)
+        self._uncertainty = settings.flux_uncertainty
         self._time_s: list[float] = []
         self._flux: list[float] = []
         self._last_counts: float | None = None
@@ -57,7 +60,7 @@ class FluxRecord:
         dark : bool
             Whether something else, ring current say, agrees that there is no beam.
         """
-        full = self._settings.monitor_saturates_counts_s
+        full, scale = self._settings.monitor_saturates_counts_s, self.scale.at(at_s)
         if counts is None:
             self._doubt = "the flux monitor is not connected"
         elif dark and abs(counts) <= self._settings.monitor_dark_counts_s:
@@ -66,14 +69,17 @@ class FluxRecord:
                 self._flux.append(0.0)
         elif full is not None and counts >= full:
             self._doubt = f"the flux monitor is saturated at {counts:g}"
-        elif not math.isfinite(counts * self._settings.flux_per_monitor_count) or counts <= 0:
+        elif not math.isfinite(counts * scale.per_count) or counts <= 0:
             self._doubt = f"the flux monitor reads {counts:g}"
         elif counts == self._last_counts:
             self._doubt = f"the flux monitor is frozen at {counts:g}"
+        elif scale.doubt:
+            self._doubt = scale.doubt
         elif not self._time_s or at_s > self._time_s[-1]:
             self._doubt = "the flux monitor is silent"
             self._time_s.append(at_s)
-            self._flux.append(counts * self._settings.flux_per_monitor_count)
+            self._flux.append(counts * scale.per_count)
+            self._uncertainty = scale.uncertainty
         self._last_counts = counts
 
     def forget_before(self, time_s: float) -> None:
@@ -93,6 +99,16 @@ class FluxRecord:
             return ""
         return self._doubt
 
+    def beyond(self, now_s: float) -> str:
+        """Whether more is read than was declared possible; empty where not."""
+        declared = self._settings.flux_upper_bound_per_cm2_s
+        if self.doubt(now_s) or self._flux[-1] <= declared:
+            return ""
+        return (
+            f"the flux is read as {self._flux[-1]:.3g}/(cm2 s), and at most {declared:.3g}/(cm2 s) "
+            "were declared: one of them is wrongly scaled; the higher one counts"
+        )
+
     def bound_per_cm2_s(self, now_s: float) -> float:
         """Flux density at the sample now, at most."""
         if self.doubt(now_s):
@@ -100,7 +116,7 @@ class FluxRecord:
         return self._bound(self._flux[-1], believed=True)
 
     def _bound(self, flux: float, *, believed: bool) -> float:
-        measured = flux * (1 + self._settings.flux_uncertainty)
+        measured = flux * (1 + self._uncertainty)
         return measured if believed else max(measured, self._settings.flux_upper_bound_per_cm2_s)
 
     def readings(self, from_s: float, to_s: float, at_most: int = 256) -> list[list[float]]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from voltomo.dose.absorption import Absorption, DosePerFluence
 from voltomo.dose.beam_account import BeamAccount
+from voltomo.dose.flux_calibration import FluxCalibration
 from voltomo.dose.guard_leases import GuardLeases, new_lease_id
 from voltomo.dose.guard_settings import GuardSettings
 from voltomo.dose.guard_table import Cause, Trip
@@ -149,6 +150,15 @@ class GuardCore(GuardLeases):
         said = f"the machine's clock stepped {way} by {abs(step_s):.1f} s; the guard's own did not"
         self._note = "; ".join(filter(None, [self._note, said]))
 
+    def calibration(self, found: FluxCalibration | str) -> None:
+        """Take a new calibration of the flux, or the reason why there is none any more."""
+        if isinstance(found, str):
+            self.account.flux.scale.take(None, found)
+            self._log("calibration", {"none": found})
+        else:
+            self.account.flux.scale.take(found)
+            self._log("calibration", {"calibration": found.model_dump(mode="json")})
+
     def shut_down(self, now_s: float) -> None:
         """End in good order: whoever has the beam loses it, and nobody gets it any more."""
         self._stopping = True
@@ -253,6 +263,9 @@ class GuardCore(GuardLeases):
             doubt = self.account.flux.doubt(now_s)
             if doubt:
                 yield Trip(Cause.FLUX_STALE, f"{doubt}; {UPPER_BOUND_COUNTS}")
+            beyond = self.account.flux.beyond(now_s)
+            if beyond:
+                yield Trip(Cause.FLUX_STALE, beyond)
             payer = self.account.payer
             state = self.account.policy(payer.sample, now_s) if payer is not None else None
             if state is not None and state.amber:

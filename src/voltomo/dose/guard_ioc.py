@@ -15,9 +15,10 @@ from voltomo.dose.exposure_log import ExposureLog, open_exposure_log
 from voltomo.dose.guard_clock import boot_id
 from voltomo.dose.guard_core import GuardCore
 from voltomo.dose.guard_records import GuardRecords
-from voltomo.dose.guard_settings import read_guard_settings
+from voltomo.dose.guard_settings import GuardSettings, read_guard_settings
 from voltomo.dose.guard_shell import GuardShell
-from voltomo.dose.materials import material
+from voltomo.dose.ledger import Ledger
+from voltomo.dose.monitor_scale import with_profile
 from voltomo.model.pv_names import PvNames
 from voltomo.runtime.append_log import LogDamaged, LogInUse
 from voltomo.runtime.heartbeat import Heartbeat
@@ -30,27 +31,33 @@ _STOP_S = 1.5
 log = logging.getLogger(__name__)
 
 
-@lru_cache(maxsize=256)
-def cached_dose_per_fluence_Gy_cm2(name: str, energy_keV: float) -> float:
-    """Gray for one photon per cm2, of a material's name."""
-    return dose_per_fluence_Gy_cm2(material(name), energy_keV)
+def make_core(settings: GuardSettings, ledger: Ledger) -> GuardCore:
+    """The core with the physics of all materials that the settings know; each is asked once."""
 
+    @lru_cache(maxsize=256)
+    def own(name: str, energy_keV: float) -> float:
+        return dose_per_fluence_Gy_cm2(settings.known.find(name), energy_keV)
 
-@lru_cache(maxsize=256)
-def cached_upper_Gy_cm2(name: str, energy_keV: float) -> float:
-    """The same at the upper end of its interval: all that is absorbed stays."""
-    return dose_per_fluence_Gy_cm2(material(name), energy_keV, "local")
+    @lru_cache(maxsize=256)
+    def upper(name: str, energy_keV: float) -> float:
+        # All that is absorbed stays.
+        return dose_per_fluence_Gy_cm2(settings.known.find(name), energy_keV, "local")
+
+    return GuardCore(settings, own, ledger, upper=upper)
 
 
 def _make_shell(folder: RunFolder, pvs: PvNames) -> tuple[GuardShell, ExposureLog]:
     """The guard over the run folder's settings and exposure log, on these devices."""
     settings = read_guard_settings(folder.settings)
+    calibration = settings.calibration_path(folder.exposure_log)
+    settings = with_profile(settings, calibration)
     opened = open_exposure_log(folder.exposure_log, f"the guard of {folder.root}")
-    core = GuardCore(
-        settings, cached_dose_per_fluence_Gy_cm2, opened.ledger, upper=cached_upper_Gy_cm2
-    )
+    core = make_core(settings, opened.ledger)
     same_boot = bool(opened.boot_id) and opened.boot_id == boot_id()
-    return GuardShell(core, opened.log, opened.last, pvs, same_boot=same_boot), opened
+    shell = GuardShell(
+        core, opened.log, opened.last, pvs, same_boot=same_boot, calibration=calibration
+    )
+    return shell, opened
 
 
 def main() -> None:

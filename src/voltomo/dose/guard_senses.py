@@ -119,6 +119,7 @@ class GuardSenses(ABC):
 
     def attenuator(self, transmission: float | None) -> None:
         """Readback of the attenuators, 0 to 1; None where it is not connected."""
+        self.account.flux.scale.read_transmission(transmission)
         self._shut_off = transmission is not None and transmission <= 0
 
     @property
@@ -154,6 +155,7 @@ class GuardSenses(ABC):
 
     def energy(self, energy_keV: float | None) -> None:
         """Readback of the photon energy; None where it is not connected."""
+        self.account.flux.scale.read_energy(energy_keV)
         self.account.energy(energy_keV)
 
     def trigger_count(self, count: int | None, now_s: float) -> None:

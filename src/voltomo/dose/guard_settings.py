@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -17,7 +18,8 @@ from pydantic import (
 
 from voltomo.dose.attenuation import HIGHEST_ENERGY_keV, LOWEST_ENERGY_keV
 from voltomo.dose.guard_heat import HeatPath
-from voltomo.dose.materials import UnknownMaterialError, material
+from voltomo.dose.material_file import MaterialEntry, materials_with
+from voltomo.dose.materials import MaterialList, UnknownMaterialError, shipped_materials
 from voltomo.dose.policies import Policy
 from voltomo.dose.policy_file import find_policy
 from voltomo.model.sample import Sample
@@ -35,6 +37,8 @@ class GuardSettings(BaseModel):
         Of the guard's own PVs.
     source : {"twin", "replay", "beamline"}
         Where frames come from; a replay of recorded frames costs no dose.
+    materials : tuple of MaterialEntry
+        Own materials, besides those that ship.
     samples : tuple of Sample
         Who may be exposed. A sample that is not listed gets no beam.
     policies : tuple of Policy
@@ -53,6 +57,10 @@ class GuardSettings(BaseModel):
         Calibration: flux density at the sample (1/(cm2 s)) for one count a second.
     flux_uncertainty : float
         Relative uncertainty of the calibration; the bound of every dose contains it in full.
+    calibration_file : str or None
+        File of a calibration of the flux, beside the exposure log or by its whole path. With it
+        the two numbers above do not count: without a calibration that is whole, in time and made
+        at the present energy the declared upper bound does.
     monitor_stale_s : float
         A monitor that is silent, dead or unchanged for this long is not believed.
     monitor_saturates_counts_s : float or None
@@ -114,6 +122,7 @@ class GuardSettings(BaseModel):
 
     prefix: str = "VT:"
     source: Literal["twin", "replay", "beamline"] = "twin"
+    materials: tuple[MaterialEntry, ...] = ()
     samples: tuple[Sample, ...] = ()
     policies: tuple[Policy, ...] = ()
     heat: dict[str, HeatPath] = {}
@@ -122,6 +131,7 @@ class GuardSettings(BaseModel):
     flux_upper_bound_per_cm2_s: float = Field(default=2e11, gt=0)
     flux_per_monitor_count: float = Field(default=1e5, gt=0)
     flux_uncertainty: float = Field(default=0.02, ge=0, lt=1)
+    calibration_file: str | None = Field(default=None, min_length=1)
     monitor_stale_s: float = Field(default=0.5, gt=0)
     monitor_saturates_counts_s: float | None = Field(default=None, gt=0)
     monitor_dark_counts_s: float = Field(default=0.0, ge=0)
@@ -149,13 +159,27 @@ class GuardSettings(BaseModel):
     sample_out_done_pv: str | None = None
     sample_out_beyond_mm: float = Field(default=5.0, gt=0)
 
+    @cached_property
+    def known(self) -> MaterialList:
+        """All materials, one's own included."""
+        return materials_with(list(self.materials), shipped_materials())
+
+    @field_validator("materials")
+    @classmethod
+    def _own_fit_together(cls, own: tuple[MaterialEntry, ...]) -> tuple[MaterialEntry, ...]:
+        materials_with(list(own), shipped_materials())
+        return own
+
     @field_validator("samples")
     @classmethod
-    def _materials_are_known(cls, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    def _materials_are_known(
+        cls, samples: tuple[Sample, ...], before: ValidationInfo
+    ) -> tuple[Sample, ...]:
+        known = materials_with(list(before.data.get("materials", ())), shipped_materials())
         for sample in samples:
             for name in (sample.material, *sample.also):
                 try:
-                    material(name)
+                    known.find(name)
                 except UnknownMaterialError as error:
                     raise ValueError(f"sample '{sample.name}': {error.args[0]}") from error
         return samples
@@ -167,7 +191,9 @@ class GuardSettings(BaseModel):
                 policy = self.policy_of(sample)
             except FileRefused as error:
                 raise ValueError(f"sample '{sample.name}': {error}") from error
-            kinds = {material(name).material_class for name in (sample.material, *sample.also)}
+            kinds = {
+                self.known.find(name).material_class for name in (sample.material, *sample.also)
+            }
             if policy and not kinds & {limit.material_class for limit in policy.limits}:
                 raise ValueError(
                     f"sample '{sample.name}': policy '{policy.name}' limits nothing that is in it "
@@ -199,6 +225,10 @@ class GuardSettings(BaseModel):
     def sample(self, name: str) -> Sample | None:
         """The sample of this name, or None."""
         return next((sample for sample in self.samples if sample.name == name), None)
+
+    def calibration_path(self, beside: Path) -> Path | None:
+        """Where the calibration of the flux is read, beside an exposure log; None for nowhere."""
+        return None if self.calibration_file is None else beside.parent / self.calibration_file
 
     @property
     def floor_s(self) -> float:

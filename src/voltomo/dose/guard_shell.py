@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from voltomo.dose.beam_track import Axis
@@ -22,6 +23,7 @@ from voltomo.dose.guard_monitors import Monitors, Take, TakeText, whole
 from voltomo.dose.guard_puts import put_through, take_way_out
 from voltomo.dose.guard_records import GuardRecords
 from voltomo.dose.guard_words import Answer, Log, SetGate, ShutterState, WayOut
+from voltomo.dose.monitor_scale import CalibrationFile
 from voltomo.model.pv_names import PvNames
 from voltomo.runtime.append_log import AppendLog, Entry
 
@@ -57,6 +59,8 @@ class GuardShell:
         The log's last entry.
     same_boot : bool
         Whether that is of the machine's present run.
+    calibration : Path, optional
+        Calibration of the flux, looked at every second.
     pvs : PvNames, optional
         Names of what it reads and writes; the virtual beamline's under its prefix if not given.
     """
@@ -69,11 +73,13 @@ class GuardShell:
         pvs: PvNames | None = None,
         *,
         same_boot: bool = False,
+        calibration: Path | None = None,
     ) -> None:
         self._core = core
         self._log = GuardLog(exposure_log)
         self._last, self._same_boot = last, same_boot
         self._clock = SteadyUtc()
+        self._calibration = CalibrationFile(calibration)
         self.prefix = core.settings.prefix
         self._pvs = pvs or PvNames(prefix=self.prefix)
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -319,6 +325,7 @@ class GuardShell:
             elapsed_s = max(time.monotonic() - last.monotonic_s, 0.0)
         last_s = None if last is None else last.utc_s
         self._core.start(self._clock.now_s(), last_s, elapsed_s, boot_id())
+        self._look_at_calibration()
 
     def _tick(self) -> None:
         self._ticked_s = self._clock.now_s()
@@ -337,8 +344,14 @@ class GuardShell:
             self._show(now_s)
         if self._due("care", _CARE_S, now_s):
             self._catch_up()
+            await self._event(self._look_at_calibration)
             await self._event(lambda: self._log.keep_witness(self._core.account.ledger))
             await self._monitors.mend()
+
+    def _look_at_calibration(self) -> None:
+        found = self._calibration.look()
+        if found is not None:
+            self._core.calibration(found)
 
     def _due(self, what: str, every_s: float, now_s: float) -> bool:
         """Whether it is time again; a beat that came late does not delay the next."""

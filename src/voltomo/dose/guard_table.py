@@ -174,9 +174,9 @@ ROWS = (
     ),
     Row(
         Cause.FLUX_STALE,
-        "the flux monitor is not connected, silent, frozen or saturated, reads no number, or reads "
+        "the flux monitor is not connected, silent, frozen or saturated, reads no number, reads "
         "zero while nothing else (ring current, a second monitor, attenuators that let nothing "
-        "through) agrees",
+        "through) agrees, or has no valid calibration; or it reads more than was declared",
         (Deed.UPPER_BOUND, Deed.ALARM),
         ("monitor_stale_s", "reaction_s"),
     ),

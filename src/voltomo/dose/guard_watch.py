@@ -15,7 +15,7 @@ from pathlib import Path
 from voltomo.dose.exposure_log import ExposureLog, open_exposure_log
 from voltomo.dose.guard_clock import boot_id
 from voltomo.dose.guard_core import GuardCore
-from voltomo.dose.guard_ioc import cached_dose_per_fluence_Gy_cm2, cached_upper_Gy_cm2
+from voltomo.dose.guard_ioc import make_core
 from voltomo.dose.guard_ioc import serve as serve_records
 from voltomo.dose.guard_monitors import Take
 from voltomo.dose.guard_puts import put_all
@@ -58,7 +58,13 @@ class _WatchShell(GuardShell):
     def __init__(self, opened: ExposureLog, core: GuardCore, watched: Watched) -> None:
         self._watched = watched
         same_boot = bool(opened.boot_id) and opened.boot_id == boot_id()
-        super().__init__(core, opened.log, opened.last, same_boot=same_boot)
+        super().__init__(
+            core,
+            opened.log,
+            opened.last,
+            same_boot=same_boot,
+            calibration=core.settings.calibration_path(opened.log.path),
+        )
         self._said: tuple[str, int] = ("", 0)
         self.say: Callable[[str, int], None] = lambda _text, _alarm: None
 
@@ -139,9 +145,7 @@ def watch(
         entry = {"reason": reset.strip(), "latched": "; ".join(opened.ledger.latched)}
         opened.log.append("reset", entry)
         opened.ledger.add("reset", entry)
-    core = GuardCore(
-        settings, cached_dose_per_fluence_Gy_cm2, opened.ledger, upper=cached_upper_Gy_cm2
-    )
+    core = make_core(settings, opened.ledger)
     shell = _WatchShell(opened, core, watched)
     shell.say = say
     if serve:

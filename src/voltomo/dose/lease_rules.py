@@ -9,7 +9,6 @@ from voltomo.dose.budget import early_s
 from voltomo.dose.guard_table import Cause, Trip
 from voltomo.dose.guard_words import HeldLease
 from voltomo.dose.lease import LeaseRequest
-from voltomo.dose.materials import material
 from voltomo.dose.policies import Override
 
 __all__ = [
@@ -99,7 +98,7 @@ def override_refusal(account: BeamAccount, name: str, given: Override, now_s: fl
     if given.until_utc_s > now_s + LONGEST_OVERRIDE_h * 3600:
         return f"an override ends within {LONGEST_OVERRIDE_h:g} h; ask again when it has ended"
     policy = account.settings.policy_of(sample)
-    limited = {str(material(sample.material).material_class)}
+    limited = {str(account.settings.known.find(sample.material).material_class)}
     limited |= {str(limit.material_class) for limit in policy.limits} if policy else set()
     strange = sorted(set(given.extra_Gy) - limited)
     if strange:

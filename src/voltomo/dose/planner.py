@@ -274,7 +274,7 @@ def _unverified(plan: PlanFile, asked: Asked) -> tuple[str, ...]:
         return ()
     return (
         f"The limits of policy '{plan.policy.name}' for {', '.join(classes)} are an unverified "
-        "default: calibrate them on your cell.",
+        f"default: calibrate them on your cell. What they rest on: {plan.policy.rests_on}.",
     )
 
 

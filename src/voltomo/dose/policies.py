@@ -71,6 +71,8 @@ class Policy(BaseModel):
         What experiments call it.
     about : str
         What it is for.
+    rests_on : str
+        What its limits rest on, in a sentence; those of a limit of one's own stand in ``source``.
     limits : list of ClassLimit
         One for each class at most.
     amber_part : float
@@ -83,6 +85,7 @@ class Policy(BaseModel):
 
     name: SafeName
     about: str = ""
+    rests_on: str = UNVERIFIED
     limits: tuple[ClassLimit, ...] = Field(min_length=1)
     amber_part: float = Field(default=0.5, gt=0, lt=1)
     keep_for_scans: int = Field(default=1, ge=0)

@@ -41,6 +41,9 @@ class PvNames(BaseModel):
         First part of the names of the shutter's controller.
     beam_monitor : str
         Counts/s of the flux monitor.
+    flux_detector : str or None
+        Current in A of the photodiode or ion chamber at the sample's place that the monitor is
+        calibrated against.
     ring_current : str or None
         Ring current in mA.
     attenuator, attenuator_readback : str or None
@@ -63,6 +66,7 @@ class PvNames(BaseModel):
     trigger: PvName = Field(default_factory=_behind("prefix", "Trigger:"))
     shutter: PvName = Field(default_factory=_behind("prefix", "Shutter:"))
     beam_monitor: PvName = Field(default_factory=_behind("prefix", "Beam:Monitor"))
+    flux_detector: PvName | None = Field(default_factory=_behind("prefix", "Beam:Diode"))
     ring_current: PvName | None = Field(default_factory=_behind("prefix", "Beam:RingCurrent"))
     attenuator: PvName | None = Field(default_factory=_behind("prefix", "Beam:Attenuator"))
     attenuator_readback: PvName | None = Field(

@@ -50,7 +50,15 @@ class NoRoom(SentenceError):
     """The disk has no room for a copy of the frames; nothing was written."""
 
 
-def export_nxtomo(scan: Scan, path: Path, *, link: bool = False) -> Path:
+More = Callable[[h5py.Group, Scan], None]
+"""Adds to the group ``voltomo`` of a file what the logs of a run alone do not say."""
+
+
+def nothing_more(_ours: h5py.Group, _scan: Scan) -> None:
+    """Only the scan itself."""
+
+
+def export_nxtomo(scan: Scan, path: Path, *, link: bool = False, more: More = nothing_more) -> Path:
     """Write a scan, whole or partial, as an NXtomo file.
 
     Parameters
@@ -62,6 +70,8 @@ def export_nxtomo(scan: Scan, path: Path, *, link: bool = False) -> Path:
     link : bool
         True refers to the files of frames by a virtual dataset: small and quick, but the files
         must stay where they are, seen from this one. False copies the frames.
+    more : callable, optional
+        Adds to the group ``voltomo``.
 
     Raises
     ------
@@ -79,7 +89,7 @@ def export_nxtomo(scan: Scan, path: Path, *, link: bool = False) -> Path:
         _demand_room(path.parent, scan, rows)
     part = path.with_name(path.name + ".part")
     try:
-        _write(part, scan, rows, _link_frames if link else _copy_frames)
+        _write(part, scan, rows, _link_frames if link else _copy_frames, more)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -104,6 +114,7 @@ def _write(
     scan: Scan,
     rows: NXtomoRows,
     put_frames: Callable[[h5py.Group, Scan, NXtomoRows, Path], None],
+    more: More,
 ) -> None:
     with h5py.File(part, "w", libver=("earliest", "v110")) as file:
         file.attrs["NX_class"] = "NXroot"
@@ -118,7 +129,7 @@ def _write(
         put_frames(detector, scan, rows, part.parent)
         write_sample(entry, scan, rows)
         write_control(entry, scan, rows)
-        write_voltomo(entry, scan, rows)
+        more(write_voltomo(entry, scan, rows), scan)
         write_links(entry)
 
 
@@ -175,9 +186,12 @@ class NXtomoProjection:
     ----------
     folder : RunFolder
         Where frames lie and where exports go.
+    more : callable, optional
+        Adds to the group ``voltomo`` of each file.
     """
 
     folder: RunFolder
+    more: More = nothing_more
     name: str = "nxtomo"
 
     def fold(self, log: Iterable[Entry]) -> list[Path]:
@@ -189,7 +203,7 @@ class NXtomoProjection:
             scan = assemble(found, StoredScans(self.folder))
             path = self.path_of(record.uid)
             with contextlib.suppress(NothingToExport):
-                written.append(export_nxtomo(scan, path, link=_is_linked(path)))
+                written.append(export_nxtomo(scan, path, link=_is_linked(path), more=self.more))
         return written
 
     def path_of(self, uid: str) -> Path:

@@ -139,8 +139,8 @@ def write_control(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
         field(control, "data", current, "A")
 
 
-def write_voltomo(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
-    """Dose, fluence, times and the table of the missing: what has no standard field."""
+def write_voltomo(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5py.Group:
+    """Dose, fluence, times and the table of the missing: what has no standard field; the group."""
     record, spec = scan.record, scan.record.spec
     ours = group(entry, "voltomo", "NXcollection")
     field(ours, "run_uid", record.uid)
@@ -170,6 +170,7 @@ def write_voltomo(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
     write_blocks(ours, frames, scan, rows)
     _write_missing(ours, scan)
     _write_dose(ours, scan)
+    return ours
 
 
 def _write_missing(ours: h5py.Group, scan: Scan) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from voltomo.model.names import run_name
-from voltomo.records.nxtomo import NXtomoProjection
+from voltomo.records.nxtomo import More, NXtomoProjection, nothing_more
 from voltomo.records.projection import Projection
 from voltomo.records.report import Enclosure, write_report
 from voltomo.records.scan import Scan, StoredScans, assemble
@@ -65,6 +65,8 @@ class ReportProjection:
         return self.folder.exports / f"{run_name(uid)}.report.html"
 
 
-def projections(folder: RunFolder, enclose: Enclose = link_only) -> tuple[Projection[Any], ...]:
+def projections(
+    folder: RunFolder, enclose: Enclose = link_only, more: More = nothing_more
+) -> tuple[Projection[Any], ...]:
     """Every projection of a run log, in the order in which they build on each other."""
-    return NXtomoProjection(folder), ReportProjection(folder, enclose)
+    return NXtomoProjection(folder, more), ReportProjection(folder, enclose)

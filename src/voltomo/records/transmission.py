@@ -18,11 +18,16 @@ class Transmission:
     """Mean transmission of projections, arrays of shape (n,).
 
     ``time_s`` is seconds since the first of them, ``mean`` the ratio of mean counts above dark
-    to those of the flats, 1 where nothing is in the beam.
+    to those of the flats, 1 where nothing is in the beam. ``first_s`` is the first one's time on
+    the trigger's clock, ``flat_counts`` the mean counts above dark of the flats, ``projections``
+    how many valid ones there are.
     """
 
     time_s: Floats
     mean: Floats
+    first_s: float = 0.0
+    flat_counts: float = 0.0
+    projections: int = 0
 
 
 def transmission(scan: Scan, at_most: int = 600) -> Transmission:
@@ -53,7 +58,7 @@ def transmission(scan: Scan, at_most: int = 600) -> Transmission:
     light = max(float(flat.mean() - dark.mean()), 1.0)
     mean = (_means(scan, rows["sweep"].source[chosen]) - dark.mean()) / light
     time_s = rows["sweep"].time_s[chosen]
-    return Transmission(time_s - time_s[0], mean)
+    return Transmission(time_s - time_s[0], mean, float(time_s[0]), light, int(valid.size))
 
 
 def _means(scan: Scan, handles: NDArray[np.int64]) -> Floats:

@@ -8,6 +8,7 @@ from typing import Any
 
 from caproto.server import PVGroup, PvpropertyEnum, pvproperty
 
+from voltomo.twin.answering import Answering
 from voltomo.twin.ioc import PutRefused, Scene, main, on_put
 from voltomo.twin.source import ENERGY_KEV_PER_S, ENERGY_KEV_PER_S2, Source
 
@@ -55,6 +56,14 @@ class BeamRecords(PVGroup):
         precision=1,
         read_only=True,
         doc="upstream of the shutter",
+    )
+    diode = pvproperty(
+        name="Diode",
+        value=0.0,
+        units="A",
+        precision=15,
+        read_only=True,
+        doc="silicon, 300 um, behind a pinhole of 0.25 mm2 in the middle of the beam",
     )
 
     def __init__(self, prefix: str, source: Source) -> None:
@@ -113,6 +122,7 @@ class BeamRecords(PVGroup):
         if now_s >= self._monitor_due_s:
             self._monitor_due_s = now_s + _MONITOR_S - _LOOP_S / 2
             await self.monitor.write(self.source.monitor_counts_s(now_s), verify_value=False)
+            await self.diode.write(self.source.diode_A(now_s), verify_value=False)
             await self._post_beam(now_s)
         if now_s >= self._ring_due_s:
             self._ring_due_s = now_s + _RING_S
@@ -147,6 +157,7 @@ class Beam:
     def __init__(self, scene: Scene) -> None:
         self._world = scene.world
         self._source = Source(scene.world, scene.settings)
+        self._answering = Answering(scene.world, scene.settings)
         self._records = BeamRecords(f"{scene.prefix}Beam:", self._source)
 
     @property
@@ -160,6 +171,7 @@ class Beam:
         while True:
             now_s = self._world.now_s()
             self._source.beat(now_s)
+            self._answering.beat(now_s)
             await self._records.update(now_s)
             await asyncio.sleep(_LOOP_S)
 

@@ -45,6 +45,8 @@ class Exposure:
         Of a rolling shutter, whose rows have their own shares and fluences.
     lit_part : float
         Part of the field that the slits leave in the beam.
+    gas_mm3 : float
+        Free gas in the cell.
     """
 
     number: int
@@ -61,6 +63,7 @@ class Exposure:
     standing: Standing = STILL
     rows: RowShares | None = None
     lit_part: float = 1.0
+    gas_mm3: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,7 @@ def expose(
         standing=standing,
         rows=rows,
         lit_part=lit,
+        gas_mm3=_known(world.channel("gas").value(middle), 0.0),
     )
 
 

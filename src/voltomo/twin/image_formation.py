@@ -179,6 +179,8 @@ class PhantomCamera:
         """Intensity behind the sample, 1 in the open beam, averaged over the exposure."""
         own, standing = self._settings, exposure.standing
         phantom = self._phantom(exposure.energy_keV, standing.pixel_um or own.pixel_um)
+        if exposure.gas_mm3 > 0 and own.sample == "cell":
+            phantom = phantom.with_gas(exposure.gas_mm3)
         pixel_um = phantom.pixel_um
         columns = (exposure.sample_x_mm + standing.error_x_mm) * 1e3 / pixel_um
         rows = (exposure.sample_z_mm + standing.error_z_mm) * 1e3 / pixel_um

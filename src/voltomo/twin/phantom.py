@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.twin.cell_shapes import make_cell
+from voltomo.twin.gas_bubbles import bubbles
 from voltomo.twin.pouch_shapes import make_pouch
 from voltomo.twin.projector import (
     add_cylinders,
@@ -20,7 +21,7 @@ from voltomo.twin.projector import (
     draw_spheres,
     spread_profile,
 )
-from voltomo.twin.shapes import Shapes
+from voltomo.twin.shapes import Shapes, more_than_around
 
 Floats = NDArray[np.float32]
 SampleKind = Literal["cell", "pouch"]
@@ -46,6 +47,10 @@ class Phantom:
     axis_column : float
         Where the rotation axis passes the middle row.
     shapes : Shapes
+    seed : int
+        That it was made from.
+    part : float
+        By which it was thinned.
     """
 
     rows: int
@@ -54,6 +59,8 @@ class Phantom:
     energy_keV: float
     axis_column: float
     shapes: Shapes
+    seed: int = 0
+    part: float = 1.0
 
     @classmethod
     def make(
@@ -91,7 +98,23 @@ class Phantom:
         tilt_deg = _POUCH_TILT_DEG if sample == "pouch" else 0.0
         views = (made.projection(angle, tilt_deg=tilt_deg)[0] for angle in (0.0, 45.0, 90.0, 135.0))
         part = min(1.0, _LARGEST_LINE_INTEGRAL / max(float(view.max()) for view in views))
-        return replace(made, shapes=shapes.thinned(part))
+        return replace(made, shapes=shapes.thinned(part), seed=seed, part=part)
+
+    def with_gas(self, gas_mm3: float) -> Phantom:
+        """The same sample with free gas in its electrolyte, as much at every height."""
+        area = gas_mm3 / (self.rows * (self.pixel_um * 1e-3) ** 3)
+        half = min(self.axis_column + 0.5, self.columns - 0.5 - self.axis_column)
+        made = bubbles(area, half, self.seed)
+        if not made.size:
+            return self
+        of_electrolyte = more_than_around("electrolyte", "", self.energy_keV, self.pixel_um)
+        values = np.tile(-self.part * np.array(of_electrolyte), (len(made), 1))
+        shapes = replace(
+            self.shapes,
+            cylinders=np.vstack([self.shapes.cylinders, made]),
+            cylinder_values=np.vstack([self.shapes.cylinder_values, values]),
+        )
+        return replace(self, shapes=shapes)
 
     def seen_with(self, pixel_um: float) -> Phantom:
         """The same sample on the same detector behind optics with another pixel size."""

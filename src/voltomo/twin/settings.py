@@ -7,6 +7,7 @@ import json
 from pydantic import BaseModel, ConfigDict, Field
 
 from voltomo.runtime.run_folder import RunFolder
+from voltomo.twin.beam_answer import AnswerSettings
 from voltomo.twin.camera_settings import CameraSettings
 from voltomo.twin.stage_errors import StageErrorSettings
 
@@ -45,6 +46,8 @@ class TwinSettings(BaseModel):
         Time of the shutter's blade from end to end.
     camera : CameraSettings
         Detector, optics and sample.
+    answer : AnswerSettings
+        How strongly the cell answers to the beam; off if not given.
     errors : StageErrorSettings
         What stages and sample do that nobody asked them for.
     """
@@ -65,6 +68,7 @@ class TwinSettings(BaseModel):
     stale_s: float = Field(default=0.5, ge=0.1, le=5)
     travel_s: float = Field(default=0.015, gt=0, le=1)
     camera: CameraSettings = CameraSettings()
+    answer: AnswerSettings = AnswerSettings()
     errors: StageErrorSettings = StageErrorSettings()
 
     @classmethod

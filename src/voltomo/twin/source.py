@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from voltomo.twin.diode import diode_current_A
 from voltomo.twin.ring import Dump, Ring
 from voltomo.twin.settings import TwinSettings
 from voltomo.twin.stage_axis import StageAxis, take_over
@@ -72,6 +73,7 @@ class Source:
         random = np.random.default_rng([world.seed, 13])
         self._phases = random.uniform(0, 2 * math.pi, 2)
         self._random = np.random.default_rng([world.seed, 11])
+        self._diode_random = np.random.default_rng([world.seed, 17])
         self._frozen: float | None = None
         self._troubles: tuple[tuple[Dump, ...], float, float] = ((), 0.0, 0.0)
         self.ring = self._ring(())
@@ -188,6 +190,10 @@ class Source:
         if self._frozen is None or not self._world.has_fault("monitor_frozen"):
             self._frozen = counts
         return self._frozen
+
+    def diode_A(self, now_s: float) -> float:
+        """Current of the photodiode behind the sample's place; see `voltomo.twin.diode`."""
+        return diode_current_A(self._world, self._diode_random, now_s)
 
 
 def _lay_lines(channel: Channel, times: list[float], values: list[float]) -> None:

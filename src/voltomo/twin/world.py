@@ -50,12 +50,18 @@ CHANNELS = (
     "ring_current",
     "beam_x",
     "beam_y",
+    "gas",
+    "kinetics",
+    "warmth",
+    "cell_dose",
 )
 """rotation and tilt in deg, sample_* in mm, gate 0/1 (trigger window), shutter 0…1 (open part),
 flux in photons/s/cm² at the sample with the shutter open, energy in keV; slit_* in mm at the
 sample from the middle of the field, distance (sample to detector) and focus in mm, camera_roll in
 deg, pixel (size at the sample) in µm; transmission of the attenuator and front_end (photon
-shutter) 0…1, ring_current in mA, beam_* (position) in µm."""
+shutter) 0…1, ring_current in mA, beam_* (position) in µm; what the cell answers to the beam: gas
+(free, in mm³), kinetics (what is left of them, mean), warmth in K, cell_dose (electrolyte, mean) in
+Gy."""
 
 _CLOSE_WHEN_DEAD = frozenset({"gate", "shutter"})
 """Outputs that a dead controller lets go: the gate falls, the shutter's spring closes it."""

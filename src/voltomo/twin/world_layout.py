@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-MAGIC = b"voltomo3"
+MAGIC = b"voltomo4"
 
 HEADER = np.dtype(
     [
