@@ -23,6 +23,8 @@ from voltomo.twin.phantom import Phantom
 Floats = NDArray[np.float32]
 _HC_keV_m = 1.2398419843320026e-9
 _FLATS = 20
+_FIELD = 0.92
+"""Of a sample's field: so much holds its tube, with a little air."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Conditions:
         Photons a pixel in the open beam.
     blur_pixels : float
         Standard deviation of the point spread.
+    made_columns : int
+        The sample is made to the size of so many nominal pixels.
     assumed : float
         The phase filter assumes so many times the true δ/β of NMC.
     """
@@ -54,6 +58,7 @@ class Conditions:
     distance_mm: float = 20.0
     counts: float = 2e4
     blur_pixels: float = 0.6
+    made_columns: int = 256
     assumed: float = 1.0
 
     @property
@@ -77,7 +82,7 @@ SHIFTED = Conditions(
 def sample(seed: int, conditions: Conditions) -> Phantom:
     """An electrode of 0.22 mm on the detector of these conditions."""
     made = Phantom.make(
-        seed, NOMINAL.columns, conditions.rows, NOMINAL.pixel_um, conditions.energy_keV,
+        seed, conditions.made_columns, conditions.rows, NOMINAL.pixel_um, conditions.energy_keV,
         sample="electrode",
     )  # fmt: skip
     wide = replace(made, columns=conditions.columns, axis_column=(conditions.columns - 1) / 2)
@@ -101,11 +106,16 @@ def angles_deg(conditions: Conditions) -> NDArray[np.float64]:
     return np.arange(conditions.views) * 180.0 / conditions.views
 
 
-def counted(frames: Floats, counts: float, random: np.random.Generator) -> Floats:
-    """The same frames over flats from counted photons, with columns that make weak rings."""
-    columns = frames.shape[2]
-    bad = np.where(random.random(columns) < 0.02, random.choice((-4e-3, 4e-3), columns), 0.0)
-    seen = frames * (1 + bad * (frames - 1))
+def column_errors(columns: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """How far each column's response is from linear: one in fifty makes a weak ring."""
+    return np.where(random.random(columns) < 0.02, random.choice((-4e-3, 4e-3), columns), 0.0)
+
+
+def counted(
+    frames: Floats, counts: float, errors: NDArray[np.float64], random: np.random.Generator
+) -> Floats:
+    """The same frames over flats from counted photons, by columns with these errors."""
+    seen = frames * (1 + errors * (frames - 1))
     flats = random.poisson(counts * _FLATS, frames.shape[1:]) / (counts * _FLATS)
     ratio = random.poisson(counts * np.maximum(seen, 0)) / counts / np.maximum(flats, 1e-3)
     return np.maximum(ratio, 1e-3).astype(np.float32)
@@ -144,7 +154,8 @@ def labelled(seed: int, conditions: Conditions) -> tuple[Floats, NDArray[np.uint
     """Slices of the sample of a seed, and the truth at each of their pixels (0: not asked)."""
     phantom = sample(seed, conditions)
     random = np.random.default_rng((seed, 0x5E6))
-    frames = counted(intensities(phantom, conditions), conditions.counts, random)
+    errors = column_errors(conditions.columns, random)
+    frames = counted(intensities(phantom, conditions), conditions.counts, errors, random)
     rows = rows_of(conditions)
     slices = reconstructed(line_integrals(frames, conditions), rows, conditions)
     return slices, np.stack([phantom.labels(row) for row in rows])
@@ -153,13 +164,16 @@ def labelled(seed: int, conditions: Conditions) -> tuple[Floats, NDArray[np.uint
 def varied(seed: int, plain: Conditions = NOMINAL) -> Conditions:
     """Conditions of a seed of training: near the nominal ones, none like another."""
     random = np.random.default_rng((seed, 0xC0D))
+    pixel_um = float(random.uniform(0.88, 1.12))
+    # Room for the tube, and more or less of the air round it.
+    columns = math.ceil(_FIELD * plain.made_columns / pixel_um * random.uniform(1.0, 1.12) / 8) * 8
     return replace(
         plain,
-        pixel_um=float(random.uniform(0.92, 1.10)),
-        energy_keV=float(random.uniform(37.0, 43.0)),
-        distance_mm=float(random.uniform(16.0, 24.0)),
-        counts=float(random.uniform(1.6e4, 2.6e4)),
-        blur_pixels=float(random.uniform(0.5, 0.7)),
-        assumed=float(random.uniform(0.95, 1.05)),
-        columns=256 + 32 if plain.columns == 256 else plain.columns,
+        pixel_um=pixel_um,
+        energy_keV=float(random.uniform(36.5, 44.0)),
+        distance_mm=float(random.uniform(14.0, 25.0)),
+        counts=float(random.uniform(1.5e4, 2.6e4)),
+        blur_pixels=float(random.uniform(0.5, 0.72)),
+        assumed=float(random.uniform(0.92, 1.08)),
+        columns=columns,
     )

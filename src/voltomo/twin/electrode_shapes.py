@@ -18,7 +18,7 @@ from voltomo.twin.shapes import Shapes, more_than_around
 
 _TUBE, _CORE = 0.86, 0.80
 """Outer and inner radius of the tube, in half field widths."""
-_MEDIAN_RADIUS, _RADIUS_SPREAD = 0.085, 0.28
+_MEDIAN_RADIUS, _RADIUS_SPREAD = 0.095, 0.28
 _FILLED = 0.50
 _TRIES = 60
 """Places that each grain may try before it is left out."""
@@ -67,7 +67,7 @@ def _candidates(random: np.random.Generator, half: float, rows: int) -> tuple[Do
         (Kind.METAL, rare * 1.6, (0.025, 0.06)),
         (Kind.GAS, rare, (0.05, 0.14)),
         (Kind.ACTIVE, float(particles), None),
-        (Kind.BINDER, float(particles), (0.03, 0.07)),
+        (Kind.BINDER, 0.6 * particles, (0.05, 0.11)),
     )
     places: list[Doubles] = []
     kinds: list[Doubles] = []
@@ -147,7 +147,7 @@ def _particle(random: np.random.Generator, place: Doubles) -> Doubles:
     """The particle within its place: smaller and to one side where binder caps it."""
     if random.random() >= _WITH_CAP:
         return place
-    thickness = random.uniform(0.10, 0.20) * place[3]
+    thickness = random.uniform(0.14, 0.24) * place[3]
     inner = place.copy()
     inner[:3] += _direction(random) * thickness
     inner[3] -= thickness
@@ -171,7 +171,7 @@ def _voids(
             across /= np.linalg.norm(across)
             # Through the whole particle, from its surface inwards, or closed.
             reach, away = ((2.0, 0.1), (0.85, 0.75), (0.62, 0.12))[int(random.integers(3))]
-            width = random.uniform(0.011, 0.024) * half
+            width = random.uniform(0.016, 0.032) * half
             ball = middle + (across * away + normal * random.uniform(-0.25, 0.25)) * radius
             found.append(((*ball, reach * radius, *normal, width), Kind.CRACK))
     return found
