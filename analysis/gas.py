@@ -49,13 +49,13 @@ class GasSettings:
         Blobs of two volumes nearer than this, plus their radius, are the same one.
     """
 
-    threshold: float = 9.0
-    misplaced_voxels: float = 0.2
+    threshold: float = 8.5
+    misplaced_voxels: float = 0.5
     least_voxels: float = 8.0
     least_drop: float = 0.4
     least_roundness: float = 0.12
-    chance_place: float = 5.0
-    chance_width: float = 0.3
+    chance_place: float = 5.8
+    chance_width: float = 0.47
     same_voxels: float = 2.0
 
 

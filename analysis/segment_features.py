@@ -82,14 +82,13 @@ def find_anchors(image: Image, mask: Mask) -> Anchors:
         If the slice has one value only: nothing to part.
     """
     values = smooth_image(image, 1.0)[mask]
-    part = 0.0
-    for _ in range(4):
-        threshold = _otsu(values)
-        bright = values > threshold
-        part = float(bright.mean())
-        if part >= _LEAST_BRIGHT:
+    bright = values > _otsu(values)
+    for _ in range(3):
+        if float(bright.mean()) >= _LEAST_BRIGHT:
             break
         values = values[~bright]
+        bright = values > _otsu(values)
+    part = float(bright.mean())
     low, high = float(np.median(values[~bright])), float(np.median(values[bright]))
     if not high > low:
         raise ValueError(

@@ -168,10 +168,14 @@ def trained_range(
         pixel_um=spread(pixels_um, 0.02),
         contrast_per_cm=spread(contrast),
         low_over_high=spread([a.low / a.high for a in anchors], 0.5),
-        contrast_to_noise=np.float32(min(a.contrast_to_noise for a in anchors) / _MARGIN),
+        contrast_to_noise=_number(min(a.contrast_to_noise for a in anchors) / _MARGIN),
         bright_part=np.array((min(bright) / _MARGIN, max(bright) * _MARGIN), np.float32),
-        confidence=np.float32(1 - _MARGIN * (1 - min(confidences))),
+        confidence=_number(1 - _MARGIN * (1 - min(confidences))),
         feature_ranges=ranges,
         medians=np.stack([medians.min(axis=0), medians.max(axis=0)], 1).astype(np.float32),
-        strange=np.float32(_MARGIN * max(strange_part(seen, ranges) for seen in slices)),
+        strange=_number(_MARGIN * max(strange_part(seen, ranges) for seen in slices)),
     )
+
+
+def _number(value: float) -> NDArray[np.float32]:
+    return np.array(value, np.float32)

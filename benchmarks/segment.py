@@ -31,9 +31,7 @@ _RADII = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
 _GROWTH_VOXELS = 40.0
 
 
-def dice(
-    truth: NDArray[np.uint8], labels: NDArray[np.uint8]
-) -> dict[str, float]:
+def dice(truth: NDArray[np.uint8], labels: NDArray[np.uint8]) -> dict[str, float]:
     """Dice coefficient of each class over pixels."""
     found: dict[str, float] = {}
     for number, name in enumerate(CLASSES, 1):
@@ -83,9 +81,7 @@ def gas(seed: int, volumes: int, trials: int) -> dict[str, float | None]:
         alarms += false_alarms(seed + number, each)
         sys.stderr.write(f"gas: {alarms} false alarms in {(number + 1) * each} volumes\n")
     series = Series(seed + electrodes)
-    parts = [
-        (4 / 3 * math.pi * radius**3, detected(series, radius, trials)) for radius in _RADII
-    ]
+    parts = [(4 / 3 * math.pi * radius**3, detected(series, radius, trials)) for radius in _RADII]
     sys.stderr.write(f"gas: detected {[(round(v), round(p, 2)) for v, p in parts]}\n")
     delays = [delay(series, _GROWTH_VOXELS) for _ in range(max(3, trials // 3))]
     least = size_detected(parts)

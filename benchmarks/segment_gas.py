@@ -56,8 +56,7 @@ class Series:
         labels = np.stack([self.phantom.labels(row) for row in ROWS])
         # How far the nearest thing that is not liquid lies from each voxel.
         inner = np.pad(labels == Kind.PORE, ((1, 1), (0, 0), (0, 0)))
-        room = scipy.ndimage.distance_transform_edt(inner)[1:-1]
-        self._room = np.asarray(room)
+        self._room = np.array(scipy.ndimage.distance_transform_edt(inner))[1:-1]
 
     @staticmethod
     def _projected(phantom: Phantom, pose: tuple[float, float]) -> list[tuple[Floats, Floats]]:
@@ -142,9 +141,9 @@ def detected(series: Series, radius: float, trials: int) -> float:
 
 
 def delay(series: Series, voxels_a_volume: float, longest: int = 12) -> int:
-    """Volumes from the first that holds a bubble, which then grows, to the alarm; at most `longest`.
+    """Volumes from the first that holds a bubble, which then grows, to the alarm.
 
-    1 would be the first volume itself, which never alarms: two in a row must show the bubble.
+    At most `longest`; 1 would be the first volume itself, which never alarms: two in a row must show the bubble.
     """
     at = series.place(4.0)
     watch = GasWatch(liquid_per_pixel())
@@ -166,5 +165,3 @@ def size_detected(parts: list[tuple[float, float]], wanted: float = 0.9) -> floa
             below, least = ordered[number - 1]
             return below + (voxels - below) * (wanted - least) / (part - least)
     return None
-
-

@@ -16,7 +16,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +126,8 @@ def grow(recipe: Recipe, got: Gathered, rounds: int) -> Trees:
     """Boost the trees, and take their numbers out of the library."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    learner = HistGradientBoostingClassifier(
+    # Its stubs know early_stopping as a word alone.
+    learner = cast(Any, HistGradientBoostingClassifier)(
         max_iter=rounds,
         learning_rate=recipe.learning_rate,
         max_depth=recipe.depth,

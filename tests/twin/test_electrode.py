@@ -1,4 +1,4 @@
-"""The electrode of the virtual beamline: its truth, its projections and its slices are one sample."""
+"""The electrode of the virtual beamline: truth, projections and slices are of one sample."""
 
 from __future__ import annotations
 

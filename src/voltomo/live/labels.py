@@ -1,9 +1,10 @@
-"""Labels of the slice that is shown, at a pace of their own: a thread that frames never wait for."""
+"""Labels of the slice that is shown, by a thread that frames never wait for."""
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -142,50 +143,58 @@ class Labeller:
         return LabelledSlice(scan_uid, state, made, reason, time.monotonic() - began_s)
 
 
-class LabelServer:
-    """Serves labels as an NTNDArray, and what they say as records.
+class LabelRecords:
+    """What the labels say, on Channel Access; made while the worker makes its other records."""
 
-    Parameters
-    ----------
-    name : str
-        Of the array's PV.
-    record : object
-        The long-string record of the summary; set from the labeller's thread.
-    """
+    def __init__(self) -> None:
+        from softioc import builder
 
-    def __init__(self, name: str, record: Any) -> None:
+        self._summary = builder.longStringIn("Segments", length=4096, initial_value="{}")
+        self._validated = builder.boolIn("Validated", "No", "Yes")
+        self._confidence = builder.aIn("Confidence", initial_value=0.0, PREC=3)
+        self._fractions = {
+            name: builder.aIn(f"Fraction{name.capitalize()}", initial_value=0.0, PREC=4)
+            for name in CLASSES
+        }
+
+    def show(self, labelled: LabelledSlice) -> None:
+        """Write all of them; the summary last, which holds them all at once."""
+        made, summary = labelled.segmentation, labelled.summary()
+        self._validated.set(summary["validated"])
+        self._confidence.set(math.nan if made is None else made.mean_confidence)
+        for name, record in self._fractions.items():
+            record.set(math.nan if made is None else made.fractions[name])
+        self._summary.set(json.dumps(summary))
+
+
+class LabelImage:
+    """The labels as an NTNDArray, for a server of the worker."""
+
+    def __init__(self) -> None:
         import numpy as np
         from p4p.nt import NTNDArray
-        from p4p.server import Server
         from p4p.server.thread import SharedPV
 
         self._type = NTNDArray()
-        self._pv = SharedPV()
-        self._pv.open(self._type.wrap(np.zeros((2, 2), np.uint8)))
-        self._server = Server(providers=[{name: self._pv}])
-        self._record = record
+        self.pv = SharedPV()
+        self.pv.open(self._type.wrap(np.zeros((2, 2), np.uint8)))
 
     def post(self, labelled: LabelledSlice) -> None:
         """Publish labels; ``uniqueId`` is the highest trigger index of the slice."""
-        summary = labelled.summary()
-        self._record.set(json.dumps(summary))
-        if labelled.segmentation is None:
+        made, state = labelled.segmentation, labelled.state
+        if made is None:
             return
-        value = self._type.wrap(labelled.segmentation.labels, timestamp=time.time())
-        value["uniqueId"] = labelled.state.last_trigger
+        value = self._type.wrap(made.labels, timestamp=time.time())
+        value["uniqueId"] = state.last_trigger
         value["attribute"] = [
             {"name": name, "value": content}
             for name, content in (
                 ("scan_uid", labelled.scan_uid),
-                ("frames", labelled.state.frames),
-                ("row", labelled.state.row),
+                ("frames", state.frames),
+                ("row", state.row),
                 ("classes", " ".join(CLASSES)),
-                ("validated", summary["validated"]),
-                ("confidence", summary["confidence"]),
+                ("validated", made.validated),
+                ("confidence", made.mean_confidence),
             )
         ]
-        self._pv.post(value)
-
-    def stop(self) -> None:
-        """End serving."""
-        self._server.stop()
+        self.pv.post(value)

@@ -24,6 +24,10 @@ class LiveSettings(BaseModel):
         Signal to noise of the slice below which the verdict is bad.
     queue_frames : int
         Frames that may wait; beyond it views are dropped here and filled from the file later.
+    labels_s : float
+        Slices are labelled no faster than this; never more than a quarter of the time.
+    labels_radius : float
+        Radius of the disc that is labelled, over half the slice: the inside of the sample.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,3 +40,5 @@ class LiveSettings(BaseModel):
     transmission_max: float = Field(default=0.98, le=1.5)
     snr_min: float = Field(default=1.0, ge=0)
     queue_frames: int = Field(default=300, ge=8)
+    labels_s: float = Field(default=1.5, gt=0)
+    labels_radius: float = Field(default=0.9, gt=0, le=1)

@@ -41,7 +41,8 @@ def make_electrode(seed: int, half: float, rows: int, energy_keV: float, pixel_u
         Kind.BINDER: more("PVDF", "electrolyte"),
         Kind.METAL: more("copper", "electrolyte"),
     }
-    values[Kind.GAS] = tuple(-value for value in more("electrolyte", ""))
+    attenuation, delta = more("electrolyte", "")
+    values[Kind.GAS] = (-attenuation, -delta)
     grains = _grains(random, half, rows, values, more("NMC811", "PVDF"))
     turn = float(random.uniform(0, math.pi))
     tube = [(0.0, 0.0, radius * half, radius * half, turn) for radius in (_TUBE, _CORE)]

@@ -232,9 +232,9 @@ def label_grains(
                     continue
                 kind = kinds[n]
                 for void in range(first, last):
-                    if kind == kinds[n] or void_kinds[void] > kind:
-                        if _in_void(px, py, height, voids[void]):
-                            kind = void_kinds[void]
+                    stronger = kind == kinds[n] or void_kinds[void] > kind
+                    if stronger and _in_void(px, py, height, voids[void]):
+                        kind = void_kinds[void]
                 labels[row, column] = kind
 
 

@@ -104,7 +104,11 @@ class Grains:
         )
 
     def add_to(
-        self, images: Floats, pose: tuple[float, float, float], axis: float, moved: tuple[float, ...]
+        self,
+        images: Floats,
+        pose: tuple[float, float, float],
+        axis: float,
+        moved: tuple[float, ...],
     ) -> None:
         """Add line integrals to images (2, rows, columns).
 
