@@ -156,3 +156,26 @@ def slope_along(image: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
         along = np.moveaxis(image, axis, 0)
         np.moveaxis(slope, axis, 0)[1:-1] = (along[2:] - along[:-2]) / 2
     return slope
+
+
+def close_image(image: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Grey closing by a square: fills what is dark and narrower than it."""
+    return _ndimage.grey_closing(image, size=(width, width), mode="nearest")
+
+
+def open_image(image: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Grey opening by a square: takes away what is bright and narrower than it."""
+    return _ndimage.grey_opening(image, size=(width, width), mode="nearest")
+
+
+def label_blobs(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Number of the blob that each element belongs to, 0 for none; neighbours share a side."""
+    labels, _ = _ndimage.label(mask)
+    return labels
+
+
+def shift_volume(
+    volume: NDArray[np.float32], shift: NDArray[np.float64], order: int
+) -> NDArray[np.float32]:
+    """Move by fractions of voxels, by splines of an order; edges repeat."""
+    return _ndimage.shift(volume, shift, order=order, mode="nearest")

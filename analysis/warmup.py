@@ -9,6 +9,8 @@ from voltomo.analysis.normalise import line_integrals
 from voltomo.analysis.plane import Plane
 from voltomo.analysis.planes import PlaneReconstructor
 from voltomo.analysis.projector import ParallelProjector
+from voltomo.analysis.segment_features import Anchors, features
+from voltomo.analysis.segment_trees import Trees
 from voltomo.analysis.sheared_rows import SliceReconstructor
 from voltomo.analysis.volume import VolumeReconstructor
 from voltomo.analysis.volume_plan import plan_volume
@@ -36,8 +38,16 @@ def warm_up() -> None:
         reconstructor.recon_slices(sinograms)
     ParallelProjector(_SmallRow(), (0.0, 90.0)).project(np.zeros((16, 16), np.float32))
     remove_zingers(counts[None, None])
+    _warm_up_segmenter()
     for tilt_deg, binning in ((0.0, 1), (20.0, 2)):
         _warm_up_volume(tilt_deg, binning)
+
+
+def _warm_up_segmenter() -> None:
+    seen = features(np.eye(32, dtype=np.float32), Anchors(0.0, 1.0, 0.1, 0.1))
+    one = np.zeros((1, 1), np.float32)
+    trees = Trees(np.zeros((1, 1), np.uint8), one, np.zeros((1, 2), np.float32), one[0])
+    trees.probabilities(seen.reshape(len(seen), -1))
 
 
 def _warm_up_volume(tilt_deg: float, binning: int) -> None:

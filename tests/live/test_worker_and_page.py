@@ -48,7 +48,7 @@ async def main():
                 await aioca.caput(name, words[0] if kind else int(words[0]), datatype=kind)
                 print("null", flush=True)
                 continue
-            text = name.endswith(("Verdicts", "ScanUid"))
+            text = name.endswith(("Verdicts", "ScanUid", "Segments"))
             value = await aioca.caget(
                 name, datatype=aioca.DBR_CHAR_STR if text else None, timeout=2
             )
@@ -194,6 +194,15 @@ def test_a_scan_goes_through_and_a_restart_completes_it(station: Station) -> Non
     assert found["state"] == "Done"
     assert ask("VT:Live:Height") == 2
     assert ask("VT:Live:LostFrames") == 0
+    # What was labelled last is the whole slice; discs in water are none of the trained samples.
+    station.until(lambda: json.loads(ask("VT:Live:Segments")).get("frames") == 90)
+    segments = json.loads(ask("VT:Live:Segments"))
+    assert (segments["scan_uid"], segments["row"]) == (scan.uid, 2)
+    assert sum(segments["fractions"].values()) == pytest.approx(1.0, abs=1e-3)
+    assert segments["validated"] is False
+    assert segments["reason"]
+    assert ask("VT:Live:Validated") == 0
+    assert ask("VT:Live:FractionPore") == pytest.approx(segments["fractions"]["pore"], abs=1e-4)
     assert (ask("VT:Live:ViewsDropped"), ask("VT:Live:ViewsWaiting")) == (0, 0)
     assert ask("VT:Live:LastTrigger") == sweep.last - 1
     assert 0.8 < ask("VT:Live:Transmission") < 0.95

@@ -29,6 +29,7 @@ class SliceState:
     ``image`` is attenuation per pixel, shape (columns, columns); ``last_trigger`` the highest
     trigger index in it, −1 for none; ``frames`` the number of views in it. ``complete``: no
     frame will be added, and every view has the weight of the gap between its neighbours.
+    ``pixel_um`` is the pixel size, 0 where nobody said.
     """
 
     image: NDArray[np.float32]
@@ -37,6 +38,7 @@ class SliceState:
     sweep: str
     row: int
     complete: bool = False
+    pixel_um: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,7 @@ class LiveSlice:
             self._sweep.name if self._sweep else "",
             self.row,
             self._finished,
+            self.spec.geometry.pixel_um,
         )
 
     @property

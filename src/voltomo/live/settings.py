@@ -28,6 +28,10 @@ class LiveSettings(BaseModel):
         How far the axis may lie from where it was declared, before the verdict is bad.
     queue_frames : int
         Frames that may wait; beyond it views are dropped here and filled from the file later.
+    labels_s : float
+        Slices are labelled no faster than this; never more than a quarter of the time.
+    labels_radius : float
+        Radius of the disc that is labelled, over half the slice: the inside of the sample.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,3 +46,5 @@ class LiveSettings(BaseModel):
     motion_max_pixels: float = Field(default=1.0, gt=0)
     axis_error_max_columns: float = Field(default=1.0, gt=0)
     queue_frames: int = Field(default=300, ge=8)
+    labels_s: float = Field(default=1.5, gt=0)
+    labels_radius: float = Field(default=0.9, gt=0, le=1)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from voltomo.live.engine import Engine, Progress, StreamedFrame
+from voltomo.live.labels import LabelImage, LabelledSlice, Labeller, LabelRecords
 from voltomo.live.live_slice import SliceState
 from voltomo.live.settings import LiveSettings
 from voltomo.model.scan_spec import ScanSpec
@@ -44,6 +45,7 @@ class Records:
             on_update=engine_orders.height,
         )
         self.verdicts = builder.longStringIn("Verdicts", length=_LONG, initial_value="{}")
+        self.labels = LabelRecords()
         self.uid = builder.longStringIn("ScanUid", length=256)
         self.state = builder.mbbIn("State", *_STATES)
         self.reason = builder.longStringIn("Reason", length=1024)
@@ -131,9 +133,9 @@ class WorkerOrders:
 
 
 class SliceServer:
-    """Serves the slice as an NTNDArray."""
+    """Serves the slice as an NTNDArray, and other arrays beside it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, others: dict[str, Any] | None = None) -> None:
         import numpy as np
         from p4p.nt import NTNDArray
         from p4p.server import Server
@@ -142,7 +144,7 @@ class SliceServer:
         self._type = NTNDArray()
         self._pv = SharedPV()
         self._pv.open(self._type.wrap(np.zeros((2, 2), np.float32)))
-        self._server = Server(providers=[{name: self._pv}])
+        self._server = Server(providers=[{name: self._pv, **(others or {})}])
 
     def post(self, uid: str, state: SliceState) -> None:
         """Publish a slice; ``uniqueId`` is the highest trigger index in it."""
@@ -229,9 +231,24 @@ def main() -> None:
     records = Records(settings.prefix, orders)
     builder.LoadDatabase()
     # Who finds the worker ready by Channel Access finds its slice, too.
-    server = SliceServer(f"{settings.prefix}Live:Slice")
+    labels = LabelImage()
+    server = SliceServer(
+        f"{settings.prefix}Live:Slice", {f"{settings.prefix}Live:Labels": labels.pv}
+    )
     softioc.iocInit(dispatcher, enable_pva=False)
-    engine = Engine(settings, folder.run_log, server.post, records.show)
+
+    def labelled(made: LabelledSlice) -> None:
+        labels.post(made)
+        records.labels.show(made)
+
+    labeller = Labeller(labelled, settings.labels_s, settings.labels_radius)
+
+    def shown(uid: str, state: SliceState) -> None:
+        server.post(uid, state)
+        labeller.offer(uid, state)
+
+    engine = Engine(settings, folder.run_log, shown, records.show)
+    labeller.start()
     orders.engine = engine
     names = folder.addresses().names
     subscription = _subscribe_frames(names.frames, engine)
@@ -253,6 +270,7 @@ def main() -> None:
             os._exit(1)
     thread.join(1.0)
     subscription[1].close()
+    labeller.stop()
     server.stop()
     # EPICS base runs its own threads, which do not end; everything of ours is down.
     os._exit(0)

@@ -58,8 +58,9 @@ class CameraSettings(BaseModel):
         A rolling shutter exposes each row so much later than the one before; 0 for a global one.
     lenses : list of LensSettings
         Lenses that can be turned in; none stands for the one that ``pixel_um`` is of.
-    sample : "cell" or "pouch"
-        A cylindrical cell, or a flat piece of a pouch cell across the axis, for laminography.
+    sample : "cell", "pouch" or "electrode"
+        A cylindrical cell; a flat piece of a pouch cell across the axis, for laminography; or a
+        plug of an electrode in a tube, for segmentation.
     ring_gain_error : float
         Non-linearity of the columns that make rings.
     ring_columns : float
@@ -98,7 +99,7 @@ class CameraSettings(BaseModel):
     focus_depth_mm: float = Field(default=0.1, gt=0)
     row_delay_us: float = Field(default=0.0, ge=0, le=1000)
     lenses: tuple[LensSettings, ...] = ()
-    sample: Literal["cell", "pouch"] = "cell"
+    sample: Literal["cell", "pouch", "electrode"] = "cell"
     ring_gain_error: float = Field(default=0.01, ge=0, le=0.2)
     ring_columns: float = Field(default=0.03, ge=0, le=1)
     flat_drift_pixels_per_minute: float = 1.0

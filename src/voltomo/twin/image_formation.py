@@ -184,7 +184,7 @@ class PhantomCamera:
         pixel_um = phantom.pixel_um
         columns = (exposure.sample_x_mm + standing.error_x_mm) * 1e3 / pixel_um
         rows = (exposure.sample_z_mm + standing.error_z_mm) * 1e3 / pixel_um
-        if abs(columns) >= own.columns and own.sample == "cell":
+        if abs(columns) >= own.columns and own.sample != "pouch":
             return np.ones(self.shape, np.float32)
         light = np.zeros(self.shape, np.float32)
         distance_mm = own.propagation_mm if standing.distance_mm is None else standing.distance_mm

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from voltomo.twin.cell_shapes import make_cell
 from voltomo.twin.gas_bubbles import bubbles
+from voltomo.twin.electrode_shapes import make_electrode
 from voltomo.twin.pouch_shapes import make_pouch
 from voltomo.twin.projector import (
     add_cylinders,
@@ -24,7 +25,7 @@ from voltomo.twin.projector import (
 from voltomo.twin.shapes import Shapes, more_than_around
 
 Floats = NDArray[np.float32]
-SampleKind = Literal["cell", "pouch"]
+SampleKind = Literal["cell", "pouch", "electrode"]
 
 _LARGEST_LINE_INTEGRAL = 2.3
 """A transmission of 10 %: a thicker or heavier cell is thinned to it, as if it were porous."""
@@ -86,13 +87,15 @@ class Phantom:
             Photon energy.
         axis_column : float, optional
             Column of the rotation axis; the middle if not given.
-        sample : "cell" or "pouch"
-            A cylindrical cell that fits into the field at every angle, or a piece of a pouch cell
-            that lies across the axis and is wider than the field.
+        sample : "cell", "pouch" or "electrode"
+            A cylindrical cell that fits into the field at every angle; a piece of a pouch cell
+            that lies across the axis and is wider than the field; or a plug of an electrode in a
+            tube, with binder, cracks, hollows, metal and bubbles, whose truth `labels` tells.
         """
         axis = (columns - 1) / 2 if axis_column is None else axis_column
         half = min(axis + 0.5, columns - 0.5 - axis)
-        make = make_pouch if sample == "pouch" else make_cell
+        makers = {"cell": make_cell, "pouch": make_pouch, "electrode": make_electrode}
+        make = makers[sample]
         shapes = make(seed, half, rows, energy_keV, pixel_um)
         made = cls(rows, columns, pixel_um, energy_keV, axis, shapes)
         tilt_deg = _POUCH_TILT_DEG if sample == "pouch" else 0.0
@@ -167,6 +170,8 @@ class Phantom:
             view = (math.cos(roll), math.sin(roll), self.axis_column, middle)
             moved = (shift_columns, shift_rows)
             add_discs(images, shapes.discs, shapes.disc_values, angle, tilt, view, moved)
+        pose, moved = (angle, tilt, roll), (shift_columns, shift_rows)
+        shapes.grains.add_to(images, pose, self.axis_column, moved)
         attenuation, path = images
         path *= np.float32(self.pixel_um * 1e-6)
         return attenuation, path
@@ -216,4 +221,13 @@ class Phantom:
         draw_cylinders(image, round_, shapes.disc_values[:, 0] * inside, centre, 8)
         values = shapes.signs * shapes.sphere_values[0]
         draw_spheres(image, shapes.spheres, values, centre, float(row), 4)
+        shapes.grains.draw(image, height)
         return image.astype(np.float32)
+
+    def labels(self, row: float) -> NDArray[np.uint8]:
+        """Truth of a slice of an electrode: `Kind` at the middle of each pixel.
+
+        Of the shape and place of `slice_attenuation`; 0 where nobody asks: the tube, beyond it,
+        and everywhere in samples without grains.
+        """
+        return self.shapes.grains.labels(self.columns, row - (self.rows - 1) / 2)

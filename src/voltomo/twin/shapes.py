@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.dose.attenuation import mu_total, refraction_delta
 from voltomo.dose.materials import material
+from voltomo.twin.grains import Grains
 
 Doubles = NDArray[np.float64]
 
@@ -34,6 +35,8 @@ class Shapes:
         +1 particle, −1 hollow in a particle.
     sphere_values : tuple
         Attenuation and refraction decrement of the particles, per pixel, more than around.
+    grains : Grains
+        Spheres of other stuffs, with cracks; none in most samples.
     """
 
     cylinders: Doubles
@@ -43,18 +46,17 @@ class Shapes:
     spheres: Doubles
     signs: Doubles
     sphere_values: tuple[float, float]
+    grains: Grains = field(default_factory=Grains)
 
     def thinned(self, part: float) -> Shapes:
         """The same shapes of a thinner stuff."""
         attenuation, refraction = self.sphere_values
-        return Shapes(
-            self.cylinders,
-            self.cylinder_values * part,
-            self.discs,
-            self.disc_values * part,
-            self.spheres,
-            self.signs,
-            (attenuation * part, refraction * part),
+        return replace(
+            self,
+            cylinder_values=self.cylinder_values * part,
+            disc_values=self.disc_values * part,
+            sphere_values=(attenuation * part, refraction * part),
+            grains=self.grains.thinned(part),
         )
 
     def scaled(self, factor: float, middle_row: float, new_middle_row: float) -> Shapes:
@@ -76,6 +78,7 @@ class Shapes:
             spheres,
             self.signs,
             (attenuation / factor, refraction),
+            self.grains.scaled(factor),
         )
 
 

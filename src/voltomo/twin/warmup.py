@@ -7,7 +7,9 @@ from voltomo.twin.settings import TwinSettings
 
 
 def warm_up() -> None:
-    """Make one small frame and one slice of a phantom."""
+    """Make one small frame of each sample."""
     settings = TwinSettings()
     small = settings.camera.model_copy(update={"rows": 32, "columns": 64})
-    PhantomCamera(small, settings.seed, settings.flux_per_cm2_s).warm_up()
+    for sample in ("cell", "electrode"):
+        camera = small.model_copy(update={"sample": sample})
+        PhantomCamera(camera, settings.seed, settings.flux_per_cm2_s).warm_up()
