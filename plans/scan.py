@@ -15,6 +15,7 @@ from bluesky.utils import FailedPause
 
 from voltomo.model.place import HOME, Place
 from voltomo.model.scan_spec import Block, PlanName, ScanSpec
+from voltomo.model.stream_names import STREAMS, TRIGGERS
 from voltomo.plans.arithmetic import approach_deg
 from voltomo.plans.blocks import run_block
 from voltomo.plans.clean_up import Home, clean_up, put_to_rest
@@ -22,7 +23,7 @@ from voltomo.plans.preflight import Facts, demand_closed, preflight
 from voltomo.plans.priming import check_priming
 from voltomo.plans.protocols import TomographyBeamline, tilt_stage
 from voltomo.plans.stand import Stand
-from voltomo.plans.stubs import STREAMS, TRIGGERS, Run, Take, collect_frames, collect_triggers
+from voltomo.plans.stubs import Run, Take, collect_frames, collect_triggers
 from voltomo.plans.takes import Takes
 from voltomo.plans.words import INTERRUPTIONS, ScanFailed, ScanRefused, innermost
 
