@@ -38,7 +38,7 @@ the catalogue for long: it takes only what time is left over."""
 def services(
     addresses: Addresses, *, virtual: bool, catalogue: bool = False
 ) -> tuple[ServiceSpec, ...]:
-    """Services of a run: the twin's where the beamline is virtual, voltomo's own, the catalogue's."""
+    """Services of a run: the twin's where it is virtual, voltomo's own, the catalogue's."""
     table = (*(_TWIN if virtual else ()), *_OWN, *(_FILLER if catalogue else ()))
     return tuple(
         ServiceSpec(

@@ -202,6 +202,8 @@ def main() -> None:
     stopping = stop_on_signals(lambda: None)
     os.nice(_LEAST_OF_ALL)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # It would name every request.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = settings_in(folder)
     if read_state(folder) is None:
         CatalogueState().write(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tiled.client.container import Container
 
@@ -16,7 +16,7 @@ from voltomo.records.catalogue_settings import CatalogueSettings
 from voltomo.records.ended_runs import Documents, EndedRun, documents_of
 from voltomo.records.scan import Scan, read_scan
 from voltomo.records.tiled_runs import is_trouble, remove_run, write_run
-from voltomo.records.tiled_store import complete_runs, open_catalogue
+from voltomo.records.tiled_store import open_catalogue, runs_in
 from voltomo.runtime.log_reader import LogDamaged
 from voltomo.runtime.run_folder import RunFolder
 
@@ -48,7 +48,7 @@ class Filling:
     def __init__(self, folder: RunFolder, catalogue: Container) -> None:
         self._folder = folder
         self._catalogue = catalogue
-        self.done = complete_runs(catalogue)
+        self.done, self._parts = runs_in(catalogue)
         self.aside: dict[str, str] = {}
 
     def fill(self, run: EndedRun) -> None:
@@ -65,6 +65,8 @@ class Filling:
             return
         try:
             told = documents_for_catalogue(self._folder, run)
+            self._leave_nothing_of(run.uid)
+            self._parts.add(run.uid)
             write_run(self._catalogue, run.uid, told)
         except LogDamaged:
             raise
@@ -80,23 +82,24 @@ class Filling:
                 f"run {run_name(run.uid)} could not be catalogued ({type(error).__name__}: "
                 f"{error}); log and files are as they were, and 'voltomo export' may still work"
             )
-            self._leave_nothing_of(run)
+            with suppress(Exception):
+                # What is left goes at the next attempt.
+                self._leave_nothing_of(run.uid)
         else:
+            self._parts.discard(run.uid)
             self.done.add(run.uid)
             self.aside.pop(run.uid, None)
 
     def forget(self, run: EndedRun) -> None:
         """Take a run out of the catalogue, so that it is made anew."""
-        remove_run(self._catalogue, run.uid)
-        self.done.discard(run.uid)
-
-    def _leave_nothing_of(self, run: EndedRun) -> None:
-        try:
+        if run.uid in self.done:
             remove_run(self._catalogue, run.uid)
-        except Exception as error:
-            if not is_trouble(error):
-                raise
-            log.warning("half of run %s is left in the catalogue: %s", run.uid, error)
+            self.done.discard(run.uid)
+
+    def _leave_nothing_of(self, uid: str) -> None:
+        if uid in self._parts:
+            remove_run(self._catalogue, uid)
+            self._parts.discard(uid)
 
 
 @contextmanager

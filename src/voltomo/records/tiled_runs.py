@@ -19,9 +19,7 @@ _NOT_NOW = (401, 403, 404, 408, 413, 423, 429)
 
 
 def write_run(catalogue: Container, uid: str, run: CatalogueDocuments) -> None:
-    """Write a run; what an earlier attempt left of it is thrown away.
-
-    Its stop is written last: a run that has it is whole.
+    """Write a run that is not there; its stop is written last: a run that has it is whole.
 
     Parameters
     ----------
@@ -32,7 +30,6 @@ def write_run(catalogue: Container, uid: str, run: CatalogueDocuments) -> None:
     run : CatalogueDocuments
         See `voltomo.records.catalogue_documents.catalogue_documents`.
     """
-    remove_run(catalogue, uid)
     writer = TiledWriter(catalogue)
     for number, (name, doc) in enumerate(run.documents):
         writer(name, dict(doc))
@@ -44,8 +41,7 @@ def write_run(catalogue: Container, uid: str, run: CatalogueDocuments) -> None:
 
 def remove_run(catalogue: Container, uid: str) -> None:
     """Take a run out of the catalogue, whole or half; files of frames stay."""
-    if uid in Container.keys(catalogue):
-        catalogue.delete_contents(uid, recursive=True, external_only=False)
+    catalogue.delete_contents(uid, recursive=True, external_only=False)
 
 
 def is_trouble(error: Exception) -> bool:

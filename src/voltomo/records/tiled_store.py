@@ -78,7 +78,11 @@ def open_catalogue(folder: RunFolder, settings: CatalogueSettings) -> Iterator[C
         yield from_context(context)
 
 
-def complete_runs(catalogue: Container) -> set[str]:
-    """Uids of the runs that are whole: a run's stop is written last."""
+def runs_in(catalogue: Container) -> tuple[set[str], set[str]]:
+    """Uids of the runs that are whole, and of those of which a part was left behind.
+
+    A run's stop is written last: one that has it is whole.
+    """
     # The catalogue's own search would look in start documents alone.
-    return set(Container.search(catalogue, KeyPresent("stop.uid")).keys())
+    whole = set(Container.search(catalogue, KeyPresent("stop.uid")).keys())
+    return whole, set(Container.keys(catalogue)) - whole
