@@ -254,3 +254,21 @@ def contents(path: Path, entry: str = "entry") -> dict[str, Any]:
     with h5py.File(path) as file:
         walk(cast("h5py.Group", file[entry]), "")
     return fields
+
+
+def count_run(folder: RunFolder) -> str:
+    """A run that is no scan, as a stock plan leaves it."""
+    uid = str(uuid.uuid4())
+    with RunLog(folder.run_log) as log:
+        log("start", {"uid": uid, "time": START_UTC_S, "plan_name": "count"})
+        keys = {"detector": {"source": "", "dtype": "number", "shape": []}}
+        log("descriptor", {"uid": f"{uid}-d", "run_start": uid, "name": "primary", "time": 1.0,
+                           "data_keys": keys, "configuration": {}, "hints": {},
+                           "object_keys": {}})  # fmt: skip
+        for number in (1, 2, 3):
+            log("event", {"uid": f"{uid}-{number}", "descriptor": f"{uid}-d", "time": 2.0,
+                          "seq_num": number, "data": {"detector": 10.0 * number},
+                          "timestamps": {"detector": 2.0}})  # fmt: skip
+        log("stop", {"uid": str(uuid.uuid4()), "time": 3.0, "run_start": uid,
+                     "exit_status": "success", "num_events": {"primary": 3}})  # fmt: skip
+    return uid

@@ -171,16 +171,19 @@ def export(
         bool,
         typer.Option("--link", help="Refer to the files of frames instead of copying the frames."),
     ] = False,
+    layout: Annotated[
+        str, typer.Option("--format", help="Layout of the file: nxtomo or dxchange.")
+    ] = "nxtomo",
 ) -> None:
-    """Make NXtomo file and report of a run from the logs, also of an aborted one."""
+    """Make a file and the report of a run from the logs, also of an aborted one."""
     from voltomo.cli.export import run_export
 
-    run_export(uid, run_folder, link=link)
+    run_export(uid, run_folder, link=link, layout=layout)
 
 
 @app.command()
 def rebuild(run_folder: Folder = None) -> None:
-    """Make all exports and the report of a run folder anew, from the logs."""
+    """Make all exports, reports and the catalogue of a run folder anew, from the logs."""
     from voltomo.cli.rebuild import run_rebuild
 
     run_rebuild(run_folder)

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from voltomo.records.catalogue_settings import CatalogueSettings
 from voltomo.records.catalogue_state import CatalogueState, read_state
 from voltomo.records.ended_runs import EndedRun, EndedRuns
 from voltomo.runtime.heartbeat import Heartbeat
-from voltomo.runtime.locks import FileLock
+from voltomo.runtime.locks import FileLock, Held
 from voltomo.runtime.log_reader import LogDamaged
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.service import die_with_parent, stop_on_signals
@@ -193,6 +193,18 @@ def run_filler(
     filler.close()
 
 
+def _lock(
+    folder: RunFolder, stopping: threading.Event, beat: Callable[[], object]
+) -> AbstractContextManager[object]:
+    """The right to fill; whoever has it, a command say, is waited for."""
+    while not stopping.is_set():
+        with suppress(Held):
+            return FileLock(folder.catalogue_lock, "the filler of voltomo up").acquire()
+        beat()
+        stopping.wait(1.0)
+    return nullcontext()
+
+
 def main() -> None:
     """Fill until told to stop."""
     parser = argparse.ArgumentParser()
@@ -208,7 +220,7 @@ def main() -> None:
     if read_state(folder) is None:
         CatalogueState().write(folder)
     heartbeat = Heartbeat.of_process()
-    with FileLock(folder.catalogue_lock, "the filler of voltomo up"):
+    with _lock(folder, stopping, heartbeat.beat):
         run_filler(Filler(folder, settings), settings.poll_s, stopping, heartbeat.beat)
 
 

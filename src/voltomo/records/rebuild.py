@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from voltomo.model.names import run_name
+from voltomo.records.dxchange import DXchangeProjection
 from voltomo.records.nxtomo import NXtomoProjection
 from voltomo.records.projection import Projection
 from voltomo.records.report import Enclosure, write_report
@@ -67,4 +68,8 @@ class ReportProjection:
 
 def projections(folder: RunFolder, enclose: Enclose = link_only) -> tuple[Projection[Any], ...]:
     """Every projection of a run log, in the order in which they build on each other."""
-    return NXtomoProjection(folder), ReportProjection(folder, enclose)
+    return (
+        NXtomoProjection(folder),
+        DXchangeProjection(folder),
+        ReportProjection(folder, enclose),
+    )

@@ -12,12 +12,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 from bluesky_tiled_plugins.exporters import json_seq_exporter
 from tiled.catalog import from_uri as catalogue_from_uri
-from tiled.client import Context, from_context, from_uri
+from tiled.client import Context, from_context
 from tiled.client.container import Container
 from tiled.commandline._catalog import init as make_database
 from tiled.config import Authentication
@@ -44,9 +45,12 @@ def embedded_app(folder: RunFolder, api_key: str | None = None) -> Any:
     folder.catalogue.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = f"sqlite:///{folder.catalogue / 'catalogue.db'}"
     if not (folder.catalogue / "catalogue.db").exists():
-        # Write-ahead logging is its default: readers never wait for the filler.
         with contextlib.redirect_stderr(io.StringIO()):
             make_database(database, if_not_exists=True)
+    for name in ("catalogue.db", "tables.db"):
+        # Readers never wait for the filler, nor the filler for them.
+        with contextlib.closing(sqlite3.connect(folder.catalogue / name)) as opened:
+            opened.execute("PRAGMA journal_mode=WAL")
     tree = catalogue_from_uri(
         database,
         specs=_SPECS,
@@ -72,7 +76,10 @@ def open_catalogue(folder: RunFolder, settings: CatalogueSettings) -> Iterator[C
         The server's API key cannot be had.
     """
     if settings.server is not None and settings.api_key_file is not None:
-        yield from_uri(settings.server, api_key=read_key(settings.api_key_file))
+        key = read_key(settings.api_key_file)
+        context, path = Context.from_any_uri(settings.server, api_key=key)
+        with context:
+            yield from_context(context, node_path_parts=path)
         return
     with Context.from_app(embedded_app(folder)) as context:
         yield from_context(context)
