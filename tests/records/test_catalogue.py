@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import socket
-import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.records.serving import client_of, served_catalogue
 from tests.records.synthetic import SyntheticRun, count_run, small_spec
 from voltomo.model.frame_layout import FRAMES
 from voltomo.records.catalogue_settings import CatalogueSettings, KeyRefused, own_key, read_key
@@ -91,51 +88,14 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
 @pytest.fixture(scope="module")
 def served(filled: Filled) -> Iterator[tuple[str, str]]:
     """Address and key of the catalogue, served by the command."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = ["catalogue", "serve", "--run-folder", str(filled.folder.root), "--port", str(port)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "voltomo.cli.main", *words],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    try:
-        said = ""
-        while "Ctrl-C" not in said:
-            line = process.stdout.readline()  # type: ignore[union-attr]
-            assert line, said
-            said += line
-        (address,) = re.findall(r"http://\S+", said)
-        key_file = filled.folder.catalogue / "api-key"
-        assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
-        key = read_key(key_file)
-        assert key not in said
-        transport = httpx.HTTPTransport(retries=0)
-        with httpx.Client(transport=transport) as client:
-            for _ in range(600):
-                try:
-                    client.get(address + "/")
-                    break
-                except httpx.TransportError:
-                    assert process.poll() is None
-        yield address, key
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    with served_catalogue(filled.folder) as served:
+        yield served
 
 
 def frames_of(run: SyntheticRun, name: str) -> np.ndarray:
     (path,) = run.folder.frames.glob(f"*{run.uid[:8]}*{name}.h5")
     with h5py.File(path) as file:
         return np.asarray(file[FRAMES])
-
-
-def client_of(address: str, key: str, kinds: Any = "numpy") -> Any:
-    """What ``tiled.client.from_uri`` gives, which a test must close."""
-    from tiled.client import Context, from_context
-
-    context, path = Context.from_any_uri(address, api_key=key)
-    return from_context(context, kinds, path)
 
 
 def test_every_ended_run_is_in_it_once_and_what_failed_is_set_aside(filled: Filled) -> None:
