@@ -27,8 +27,8 @@ pytestmark = [
 
 
 def filler(folder: RunFolder) -> subprocess.Popen[bytes]:
-    """As the supervisor starts it."""
-    words = ["-m", "voltomo.records.filler", "--run-folder", str(folder.root)]
+    """As the supervisor starts it, but that it need not stand behind other tests."""
+    words = ["-m", "voltomo.records.filler", "--run-folder", str(folder.root), "--niceness", "0"]
     with (folder.services / "catalogue.log").open("ab") as log:
         return subprocess.Popen([sys.executable, *words], stdout=log, stderr=log)
 

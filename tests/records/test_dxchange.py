@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from tests.records.synthetic import SyntheticRun, contents
 from voltomo.cli.main import app
-from voltomo.model.names import run_name
 from voltomo.records.dxchange import DXchangeProjection, export_dxchange
 from voltomo.records.frame_stacks import NothingToExport
 from voltomo.records.nxtomo import export_nxtomo
@@ -65,20 +64,23 @@ def test_our_reader_plays_it_as_it_plays_the_nxtomo_file(run: SyntheticRun, tmp_
     assert ours.pixel_um == pytest.approx(nexus.pixel_um)
 
 
-def test_the_command_writes_it_beside_and_rebuild_keeps_it(run: SyntheticRun) -> None:
-    words = ["export", "last", "--run-folder", str(run.folder.root), "--link"]
-    done = CliRunner().invoke(app, [*words, "--format", "dxchange"])
-    assert done.exit_code == 0, done.output
-    made = run.folder.exports / f"{run_name(run.uid)}.dxchange.h5"
-    before = contents(made, "exchange")
+def test_rebuilding_makes_those_that_are_there_linked_as_they_were(run: SyntheticRun) -> None:
     projection = DXchangeProjection(run.folder)
+    entries = LogReader(run.folder.run_log).entries
+    assert projection.fold(entries()) == []
+    made = projection.path_of(run.uid)
+    export_dxchange(read_scan(run.folder, run.uid), made, link=True)
+    before = contents(made, "exchange")
     assert projection.fold(LogReader(run.folder.run_log).entries()) == [made]
-    assert all(
-        np.array_equal(after, before[name]) for name, after in contents(made, "exchange").items()
-    )
+    after = contents(made, "exchange")
+    assert all(np.array_equal(after[name], before[name]) for name in before)
     with h5py.File(made) as file:
         assert file["exchange/data"].is_virtual  # type: ignore[union-attr]
-    refused = CliRunner().invoke(app, [*words, "--format", "tiff"])
+
+
+def test_an_unknown_layout_is_refused(run: SyntheticRun) -> None:
+    words = ["export", "last", "--run-folder", str(run.folder.root), "--format", "tiff"]
+    refused = CliRunner().invoke(app, words)
     assert refused.exit_code != 0
     assert "nxtomo or dxchange" in str(refused.exception)
 

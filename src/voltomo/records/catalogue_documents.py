@@ -16,6 +16,7 @@ import numpy as np
 from voltomo.model.frame_layout import file_of, place_of
 from voltomo.model.frame_table import Outcome
 from voltomo.model.names import run_name
+from voltomo.model.scan_spec import BlockKind
 from voltomo.model.stream_names import FRAME_TABLE, STREAMS
 from voltomo.records.catalogue_frames import (
     CataloguedArray,
@@ -101,7 +102,7 @@ def frame_table_documents(scan: Scan, arrays: list[CataloguedArray]) -> Document
         return []
     uid = f"{run_name(record.uid)}-{FRAME_TABLE}"
     blocks = record.blocks
-    kinds = [blocks[int(number)].kind for number in table.block]
+    kinds: list[BlockKind] = [blocks[int(number)].kind for number in table.block]
     utc_s = table.time_s + record.latches.utc_minus_trigger_s
     data: dict[str, list[Any]] = {
         "trigger_index": table.index.tolist(),

@@ -11,6 +11,7 @@ import h5py
 
 from voltomo.model.frame_layout import FRAMES
 from voltomo.model.names import run_name
+from voltomo.model.scan_spec import BlockKind
 from voltomo.model.stream_names import STREAMS
 from voltomo.records.delivered import readable
 from voltomo.records.ended_runs import Documents
@@ -135,7 +136,7 @@ def _never_announced(documents: Documents, scan: Scan | None, known: set[str]) -
     }
     streams = _streams(documents)
     named: list[_Named] = []
-    kinds = {block.name: block.kind for block in scan.record.blocks}
+    kinds: dict[str, BlockKind] = {block.name: block.kind for block in scan.record.blocks}
     for source in scan.record.sources:
         descriptor = streams.get(STREAMS[kinds[source.block]]) if source.block in kinds else None
         if source.path.name not in known and descriptor in keys:

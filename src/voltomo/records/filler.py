@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from voltomo.records.filling import Filling
 
 _PATIENCE_S = (2.0, 60.0)
-_LEAST_OF_ALL = 19
-"""Niceness: a scan, a live slice, a page come first."""
+_NICENESS = 10
+"""A scan, a live slice, a page come first."""
 
 log = logging.getLogger(__name__)
 
@@ -209,10 +209,12 @@ def main() -> None:
     """Fill until told to stop."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--run-folder", type=Path, required=True)
-    folder = RunFolder(parser.parse_args().run_folder)
+    parser.add_argument("--niceness", type=int, default=_NICENESS)
+    given = parser.parse_args()
+    folder = RunFolder(given.run_folder)
     die_with_parent()
     stopping = stop_on_signals(lambda: None)
-    os.nice(_LEAST_OF_ALL)
+    os.nice(given.niceness)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # It would name every request.
     logging.getLogger("httpx").setLevel(logging.WARNING)
