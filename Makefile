@@ -45,7 +45,7 @@ $(VENV)/.runtime: pyproject.toml $(LOCK) | $(VENV)/.made
 
 # What its developers need besides.
 $(VENV)/.developer: pyproject.toml $(LOCK) | $(VENV)/.runtime
-	$(call install,--editable '.[check]' --group dev)
+	$(call install,--editable '.[catalogue,check]' --group dev)
 	@touch $@
 
 $(VENV)/.documents: pyproject.toml $(LOCK) | $(VENV)/.runtime

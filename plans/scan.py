@@ -16,6 +16,7 @@ from bluesky.utils import FailedPause
 
 from voltomo.model.place import HOME, Place
 from voltomo.model.scan_spec import Block, PlanName, ScanSpec
+from voltomo.model.stream_names import STREAMS, TRIGGERS
 from voltomo.plans.arithmetic import approach_deg
 from voltomo.plans.blocks import run_block
 from voltomo.plans.clean_up import Home, clean_up, put_to_rest
@@ -24,7 +25,7 @@ from voltomo.plans.priming import check_priming
 from voltomo.plans.protocols import TomographyBeamline, tilt_stage
 from voltomo.plans.stand import Stand
 from voltomo.plans.stop_when import Decisions
-from voltomo.plans.stubs import STREAMS, TRIGGERS, Run, Take, collect_frames, collect_triggers
+from voltomo.plans.stubs import Run, Take, collect_frames, collect_triggers
 from voltomo.plans.takes import Takes
 from voltomo.plans.verdicts import VerdictSource
 from voltomo.plans.words import INTERRUPTIONS, ScanFailed, ScanRefused, innermost

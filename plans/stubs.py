@@ -12,22 +12,14 @@ from bluesky import plan_stubs as bps
 from voltomo.dose.lease import LeaseRequest
 from voltomo.model.arming import FrameBlock, TriggerTrain
 from voltomo.model.names import run_name
-from voltomo.model.scan_spec import Block, BlockKind, ScanSpec
+from voltomo.model.scan_spec import Block, ScanSpec
+from voltomo.model.stream_names import STREAMS, TRIGGERS
 from voltomo.model.takes import take_name
 from voltomo.plans.preflight import Facts
 from voltomo.plans.protocols import TomographyBeamline
 from voltomo.plans.stop_when import Decisions
 from voltomo.plans.takes import Takes
 
-STREAMS: dict[BlockKind, str] = {
-    "priming": "priming",
-    "darks": "darks",
-    "flats": "flats",
-    "sweep": "primary",
-}
-"""Stream of the frames of each kind of block."""
-
-TRIGGERS = "triggers"
 FLUSH_S = 0.25
 ARM_S = 30.0
 _LEASE_S = 8.0

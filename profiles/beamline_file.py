@@ -74,6 +74,8 @@ class BeamlineFile(BaseModel):
         Settings of the virtual beamline; used where ``virtual`` is true.
     live : dict
         Settings of the live worker.
+    catalogue : dict
+        Settings of the catalogue.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -97,6 +99,7 @@ class BeamlineFile(BaseModel):
     guard: dict[str, Any] = {}
     twin: dict[str, Any] = {}
     live: dict[str, Any] = {}
+    catalogue: dict[str, Any] = {}
 
     @property
     def software_guard_only(self) -> bool:

@@ -73,7 +73,9 @@ def beamline_file() -> BeamlineFile:
     rich = file.samples[0].model_copy(update={"beam_limit_s": 1e5, "dose_limit_Gy": 1e9})
     poor = rich.model_copy(update={"name": "poor cell", "dose_limit_Gy": 10.0})
     spent = poor.model_copy(update={"name": "spent cell"})
-    return file.model_copy(update={"samples": [rich, poor, spent]})
+    # The one test of the catalogue fills it itself; the others have no use for it.
+    update = {"samples": [rich, poor, spent], "catalogue": {"enabled": False}}
+    return file.model_copy(update=update)
 
 
 def scan_file(**options: Any) -> ScanFile:

@@ -284,6 +284,7 @@ def tables() -> dict[str, Callable[[], str]]:
     from voltomo.model.target import Target
     from voltomo.profiles.beamline_file import BeamlineFile
     from voltomo.profiles.scan_file import ScanFile
+    from voltomo.records.catalogue_settings import CatalogueSettings
     from voltomo.records.summary import LiveSummary, ScanSummary
     from voltomo.runtime.addresses import Facility
     from voltomo.twin.camera_settings import CameraSettings, LensSettings
@@ -300,6 +301,7 @@ def tables() -> dict[str, Callable[[], str]]:
         "beamline": lambda: settings(BeamlineFile),
         **_of_dose(),
         "live": lambda: settings(LiveSettings, "prefix"),
+        "catalogue": lambda: settings(CatalogueSettings),
         "twin": lambda: settings(TwinSettings, "prefix", "energy_keV"),
         "camera": lambda: settings(CameraSettings, *camera),
         "lens": lambda: settings(LensSettings),

@@ -28,7 +28,7 @@ def changed(**values) -> BeamlineFile:
 def test_the_shipped_beamline_is_in_order() -> None:
     file = load_beamline("virtual")
     assert file.virtual
-    assert set(check_settings(file)) == {"guard", "live", "twin"}
+    assert set(check_settings(file)) == {"catalogue", "guard", "live", "twin"}
 
 
 def test_a_beamline_is_found_by_name_file_or_folder(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_real_beamline_names_its_servers_and_its_pvs(tmp_path: Path) -> None:
     assert file.software_guard_only
     assert not file.model_copy(update={"shutter_closes_when_stale": True}).software_guard_only
     assert not load_beamline("virtual").software_guard_only
-    assert set(check_settings(file)) == {"guard", "live"}
+    assert set(check_settings(file)) == {"catalogue", "guard", "live"}
     assert BeamlineFile.model_validate_json(file.model_dump_json()) == file
 
 

@@ -13,7 +13,9 @@ import numpy as np
 from voltomo.model.geometry import Geometry
 from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, ScanSpec
+from voltomo.model.stream_names import STREAMS
 from voltomo.records.run_log import RunLog
+from voltomo.records.scan_record import TRIGGER_KEYS
 from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.run_folder import RunFolder
 
@@ -125,6 +127,12 @@ class SyntheticRun:
         }
         log("descriptor", {"uid": f"{self.uid}-t", "run_start": self.uid, "name": "triggers",
                            "data_keys": trigger_keys, "time": START_UTC_S})  # fmt: skip
+        for stream in dict.fromkeys(STREAMS[block.kind] for block in self.spec.blocks()):
+            image = {"source": "", "dtype": "array", "dtype_numpy": "<u2", "external": "STREAM:",
+                     "shape": [self.spec.geometry.rows, self.spec.geometry.columns]}  # fmt: skip
+            log("descriptor", {"uid": f"{self.uid}-{stream}", "run_start": self.uid,
+                               "name": stream, "data_keys": {"camera_image": image},
+                               "time": START_UTC_S})  # fmt: skip
         units = {"sample_stage_x": "mm", "sample_stage_y": "mm", "sample_stage_z": "mm",
                  "beam_monitor_ring_current": "mA"}  # fmt: skip
         keys = {key: {"source": "", "dtype": "number", "shape": [], "units": unit}
@@ -137,7 +145,8 @@ class SyntheticRun:
         data = {"sample_stage_x": np.float64(1.0), "sample_stage_y": 2.0, "sample_stage_z": 3.0,
                 "beam_monitor_ring_current": 200.0}  # fmt: skip
         log("event", {"uid": str(uuid.uuid4()), "descriptor": f"{self.uid}-b", "time": utc_s,
-                      "seq_num": 1, "data": data, "timestamps": {}})  # fmt: skip
+                      "seq_num": 1 + (utc_s > START_UTC_S), "data": data,
+                      "timestamps": dict.fromkeys(data, utc_s)})  # fmt: skip
 
     def _block(
         self,
@@ -175,11 +184,18 @@ class SyntheticRun:
         stack = np.array(images, dtype=np.uint16) if images else np.empty(shape, np.uint16)
         write_frames(path, stack, np.array(ids), np.array(stamps))
         if self.announce_last_file or not is_last:
+            resource = str(uuid.uuid4())
             log("stream_resource", {
-                "uid": str(uuid.uuid4()), "run_start": self.uid, "data_key": "camera_image",
+                "uid": resource, "run_start": self.uid, "data_key": "camera_image",
                 "mimetype": "application/x-hdf5", "uri": f"file://localhost{path}",
                 "parameters": {"dataset": "/entry/data/data", "block": block.name, "swmr": True,
                                "chunk_shape": [1, *shape[1:]]},
+            })  # fmt: skip
+            announced = {"start": 0, "stop": len(stack)}
+            log("stream_datum", {
+                "uid": f"{resource}/0", "stream_resource": resource, "indices": announced,
+                "descriptor": f"{self.uid}-{STREAMS[block.kind]}",
+                "seq_nums": {"start": 1, "stop": len(stack) + 1},
             })  # fmt: skip
         self._pages(log, index, angle, time_s, edges_utc_s)
         return number
@@ -201,7 +217,7 @@ class SyntheticRun:
                 "seq_num": (1 + index[part]).tolist(), "time": news,
                 "data": {"trigger_index": index[part], "trigger_angle_deg": angle[part],
                          "trigger_time_s": time_s[part]},
-                "timestamps": {},
+                "timestamps": dict.fromkeys(TRIGGER_KEYS, news),
             })  # fmt: skip
 
     def _charge(
@@ -238,3 +254,21 @@ def contents(path: Path, entry: str = "entry") -> dict[str, Any]:
     with h5py.File(path) as file:
         walk(cast("h5py.Group", file[entry]), "")
     return fields
+
+
+def count_run(folder: RunFolder) -> str:
+    """A run that is no scan, as a stock plan leaves it."""
+    uid = str(uuid.uuid4())
+    with RunLog(folder.run_log) as log:
+        log("start", {"uid": uid, "time": START_UTC_S, "plan_name": "count"})
+        keys = {"detector": {"source": "", "dtype": "number", "shape": []}}
+        log("descriptor", {"uid": f"{uid}-d", "run_start": uid, "name": "primary", "time": 1.0,
+                           "data_keys": keys, "configuration": {}, "hints": {},
+                           "object_keys": {}})  # fmt: skip
+        for number in (1, 2, 3):
+            log("event", {"uid": f"{uid}-{number}", "descriptor": f"{uid}-d", "time": 2.0,
+                          "seq_num": number, "data": {"detector": 10.0 * number},
+                          "timestamps": {"detector": 2.0}})  # fmt: skip
+        log("stop", {"uid": str(uuid.uuid4()), "time": 3.0, "run_start": uid,
+                     "exit_status": "success", "num_events": {"primary": 3}})  # fmt: skip
+    return uid

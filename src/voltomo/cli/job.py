@@ -79,7 +79,9 @@ def run_job(job: Job, before: Callable[[RunFolder], object] | None = None) -> st
     from voltomo.cli.export import find_run
     from voltomo.profiles.interrupts import ALL, Interrupts
 
-    supervisor = make_supervisor(job.folder, job.file, fresh=True)
+    # It ends with its one scan: whoever wants a catalogue says 'voltomo catalogue fill'.
+    file = job.file.model_copy(update={"catalogue": {"enabled": False}})
+    supervisor = make_supervisor(job.folder, file, fresh=True)
     say(f"[{job.name}] starting the virtual beamline")
     interrupts = Interrupts(*ALL)
     with interrupts.watching():

@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 
 beam_commands = typer.Typer(help="Stop the beam.", no_args_is_help=True)
+catalogue_commands = typer.Typer(help="Fill and serve the catalogue.", no_args_is_help=True)
 guard_commands = typer.Typer(
     help="See how the guard is; reset it; watch any shutter.", no_args_is_help=True
 )
@@ -24,6 +25,7 @@ dose_commands = typer.Typer(
     help="Plan the dose of a scan; see what a sample has received.", no_args_is_help=True
 )
 app.add_typer(beam_commands, name="beam")
+app.add_typer(catalogue_commands, name="catalogue")
 app.add_typer(dose_commands, name="dose")
 app.add_typer(guard_commands, name="guard")
 
@@ -174,16 +176,19 @@ def export(
         bool,
         typer.Option("--link", help="Refer to the files of frames instead of copying the frames."),
     ] = False,
+    layout: Annotated[
+        str, typer.Option("--format", help="Layout of the file: nxtomo or dxchange.")
+    ] = "nxtomo",
 ) -> None:
-    """Make NXtomo file and report of a run from the logs, also of an aborted one."""
+    """Make a file and the report of a run from the logs, also of an aborted one."""
     from voltomo.cli.export import run_export
 
-    run_export(uid, run_folder, link=link)
+    run_export(uid, run_folder, link=link, layout=layout)
 
 
 @app.command()
 def rebuild(run_folder: Folder = None) -> None:
-    """Make all exports and the report of a run folder anew, from the logs."""
+    """Make all exports, reports and the catalogue of a run folder anew, from the logs."""
     from voltomo.cli.rebuild import run_rebuild
 
     run_rebuild(run_folder)
@@ -213,6 +218,28 @@ def beam_off(run_folder: Folder = None) -> None:
     from voltomo.cli.guard import run_beam_off
 
     run_beam_off(run_folder)
+
+
+@catalogue_commands.command("fill")
+def catalogue_fill(run_folder: Folder = None) -> None:
+    """Catalogue every run that has ended, once; what was set aside is tried again.
+
+    Exit code 1: a run was set aside, or the catalogue could not be written.
+    """
+    from voltomo.cli.catalogue import run_fill
+
+    run_fill(run_folder)
+
+
+@catalogue_commands.command("serve")
+def catalogue_serve(
+    run_folder: Folder = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 8000,
+) -> None:
+    """Serve the catalogue over HTTP on this machine alone, for reading, until Ctrl-C."""
+    from voltomo.cli.catalogue import run_serve
+
+    run_serve(run_folder, port)
 
 
 @dose_commands.command("plan")

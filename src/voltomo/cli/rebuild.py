@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from voltomo.dose.ledger import LedgerProjection
+from voltomo.runtime.locks import FileLock, Held
 from voltomo.runtime.log_reader import Entry, LogReader
 from voltomo.runtime.run_folder import RunFolder, write_json
 
@@ -56,3 +57,23 @@ def run_rebuild(run_folder: Path | None) -> None:
             typer.echo(f"{projection.name}: {path}")
     ledger = LedgerFile(folder)
     typer.echo(f"{ledger.name}: {ledger.fold(LogReader(folder.exposure_log).entries())}")
+    _rebuild_catalogue(folder)
+
+
+def _rebuild_catalogue(folder: RunFolder) -> None:
+    """The catalogue anew, where there is one and nobody is at work in it."""
+    from voltomo.records.catalogue_settings import EXTRA, installed
+    from voltomo.records.catalogue_state import read_state
+
+    if read_state(folder) is None:
+        return
+    if not installed():
+        typer.echo(f"catalogue: left as it is; its libraries are not installed ({EXTRA})")
+        return
+    from voltomo.cli.catalogue import fill_now
+
+    try:
+        with FileLock(folder.catalogue_lock, "voltomo rebuild"):
+            fill_now(folder, again=True)
+    except Held as held:
+        typer.echo(f"catalogue: left as it is; {held}")

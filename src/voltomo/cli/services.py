@@ -17,6 +17,7 @@ _TWIN: tuple[tuple[str, str, Domain], ...] = (
     ("camera", "voltomo.twin.camera_ioc", "hardware"),
     ("writer", "voltomo.twin.writer_ioc", "hardware"),
 )
+_FILLER: tuple[tuple[str, str, Domain], ...] = (("catalogue", "voltomo.records.filler", "records"),)
 _OWN: tuple[tuple[str, str, Domain], ...] = (
     ("guard", "voltomo.dose.guard_ioc", "guard"),
     ("worker", "voltomo.live.worker", "analysis"),
@@ -29,23 +30,33 @@ def served(*, virtual: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (CHANNEL_ACCESS, PV_ACCESS) if virtual else (_OWN_CHANNEL_ACCESS, _OWN_PV_ACCESS)
 
 
-_SILENCE_S = {"guard": 10.0}
-"""A hung guard has let the shutter close long before; the others may be busy for a while."""
+_SILENCE_S = {"guard": 10.0, "catalogue": 900.0}
+"""A hung guard has let the shutter close long before; the others may be busy for a while,
+the catalogue for long: it takes only what time is left over."""
 
 
-def services(addresses: Addresses, *, virtual: bool) -> tuple[ServiceSpec, ...]:
-    """Services of a run: the twin's where the beamline is virtual, and voltomo's own."""
-    table = (*_TWIN, *_OWN) if virtual else _OWN
+def services(
+    addresses: Addresses, *, virtual: bool, catalogue: bool = False
+) -> tuple[ServiceSpec, ...]:
+    """Services of a run: the twin's where it is virtual, voltomo's own, the catalogue's."""
+    table = (*(_TWIN if virtual else ()), *_OWN, *(_FILLER if catalogue else ()))
     return tuple(
         ServiceSpec(
             name=name,
             module=module,
             domain=domain,
-            ready_port=addresses.channel_access.get(name, addresses.page),
+            ready_port=_ready_port(addresses, name),
             silence_s=_SILENCE_S.get(name, ServiceSpec.silence_s),
         )
         for name, module, domain in table
     )
+
+
+def _ready_port(addresses: Addresses, name: str) -> int | None:
+    """Where a service accepts once it serves; nobody waits for the catalogue."""
+    if name == "catalogue":
+        return None
+    return addresses.channel_access.get(name, addresses.page)
 
 
 def stop_order(names: list[str]) -> list[str]:

@@ -52,6 +52,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
     """
     from voltomo.dose.guard_settings import GuardSettings
     from voltomo.live.settings import LiveSettings
+    from voltomo.records.catalogue_settings import CatalogueSettings
     from voltomo.twin.settings import TwinSettings
 
     of_camera = file.twin.get("camera") or {}
@@ -81,6 +82,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
     sections: list[tuple[str, type[BaseModel], dict[str, Any]]] = [
         ("guard", GuardSettings, guard),
         ("live", LiveSettings, live),
+        ("catalogue", CatalogueSettings, file.catalogue),
     ]
     if file.virtual:
         sections.append(("twin", TwinSettings, twin))

@@ -11,6 +11,7 @@ import typer
 
 from voltomo.cli.errors import Refused
 from voltomo.cli.processes import identity_in
+from voltomo.records.catalogue_state import lag_sentence
 from voltomo.runtime.locks import holder
 from voltomo.runtime.run_folder import RunFolder
 
@@ -29,8 +30,11 @@ def run_status(run_folder: Path | None) -> None:
         alive = process is not None and process.alive
         dead += not alive
         pid = f"pid {state['pid']}" if alive else state.get("why", "")
-        place = f"port {state['port']}  restarts {state['restarts']}"
+        port = "no port" if state["port"] is None else f"port {state['port']}"
+        place = f"{port}  restarts {state['restarts']}"
         typer.echo(f"{state['name']:<9} {_word(state['state'], alive):<12} {place}  {pid}")
+    if (behind := lag_sentence(folder)) is not None:
+        typer.echo(behind)
     watched = holder(folder.supervisor_lock) is not None
     typer.echo(f"supervisor {'runs' if watched else 'does not run'}")
     if watched:

@@ -46,6 +46,8 @@ class Supervisor:
         Sections of ``settings.json``, one for each kind of service.
     virtual : bool
         Whether the beamline itself is among the processes (the twin).
+    catalogue : bool
+        Whether the filler of the catalogue is among them.
     first_port : int, optional
         Start of the block of ports; any free block if not given.
     prefix : str
@@ -71,6 +73,7 @@ class Supervisor:
         settings: dict[str, Any],
         *,
         virtual: bool = True,
+        catalogue: bool = False,
         first_port: int | None = None,
         prefix: str = "VT:",
         facility: Facility | None = None,
@@ -94,7 +97,7 @@ class Supervisor:
             facility=facility,
             pvs=pvs,
         )
-        self._specs = specs or (lambda addresses: services(addresses, virtual=virtual))
+        self._specs = specs or partial(services, virtual=virtual, catalogue=catalogue)
         self._kept: dict[str, KeptService] = {}
         self._one_at_a_time = threading.RLock()
         self._stopping = threading.Event()

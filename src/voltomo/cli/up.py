@@ -12,6 +12,7 @@ from typing import Any
 from voltomo.cli.say import say
 from voltomo.cli.supervisor import Supervisor
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
+from voltomo.records.catalogue_settings import EXTRA, CatalogueSettings, installed
 from voltomo.runtime.ledger_place import place_exposure_log
 from voltomo.runtime.locks import FileLock
 from voltomo.runtime.ports import lock_folder
@@ -50,6 +51,7 @@ def make_supervisor(
         folder,
         settings,
         virtual=file.virtual,
+        catalogue=settings["catalogue"]["enabled"] and installed(),
         first_port=first_port,
         prefix=file.prefix,
         facility=file.epics,
@@ -87,7 +89,18 @@ def run_up(beamline: str, run_folder: Path | None, first_port: int | None) -> No
             "software guard only: this beamline's shutter does not close by itself when the guard "
             "hangs (shutter_closes_when_stale in the beamline file)"
         )
+    _say_catalogue(folder, file)
     keep_up(supervisor, lambda: _say_doses(folder, file))
+
+
+def _say_catalogue(folder: RunFolder, file: BeamlineFile) -> None:
+    settings = CatalogueSettings.model_validate(file.catalogue)
+    if not settings.enabled:
+        return
+    if installed():
+        say(f"runs are catalogued in {settings.server or folder.catalogue}")
+    else:
+        say(f"no catalogue is kept: its libraries are not installed ({EXTRA})")
 
 
 def _say_doses(folder: RunFolder, file: BeamlineFile) -> None:

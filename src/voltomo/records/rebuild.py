@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from voltomo.model.names import run_name
+from voltomo.records.dxchange import DXchangeProjection
 from voltomo.records.nxtomo import More, NXtomoProjection, nothing_more
 from voltomo.records.projection import Projection
 from voltomo.records.report import Enclosure, write_report
@@ -69,4 +70,8 @@ def projections(
     folder: RunFolder, enclose: Enclose = link_only, more: More = nothing_more
 ) -> tuple[Projection[Any], ...]:
     """Every projection of a run log, in the order in which they build on each other."""
-    return NXtomoProjection(folder, more), ReportProjection(folder, enclose)
+    return (
+        NXtomoProjection(folder, more),
+        DXchangeProjection(folder),
+        ReportProjection(folder, enclose),
+    )

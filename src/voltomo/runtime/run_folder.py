@@ -58,6 +58,16 @@ class RunFolder:
         return self.root / "exports"
 
     @property
+    def catalogue(self) -> Path:
+        """The catalogue of runs, a projection: database, tables, how far it is."""
+        return self.root / "catalogue"
+
+    @property
+    def catalogue_lock(self) -> Path:
+        """Held by the one process that fills the catalogue."""
+        return self.root / "catalogue.lock"
+
+    @property
     def world(self) -> Path:
         """The twin's shared world."""
         return self.root / "world.bin"

@@ -49,7 +49,8 @@ def salvage(path: Path, clean: Path, *, stall_s: float = STALL_S) -> int:
     FrameFileUnreadable
         Nothing can be had from the file.
     """
-    part = clean.with_name(clean.name + ".part")
+    # Of a name of its own: an export and the catalogue may want the same copy at the same time.
+    part = clean.with_name(f"{clean.name}.{os.getpid()}.part")
     try:
         copied, ended = _copy(path, part, None, stall_s)
         if not ended and copied:
