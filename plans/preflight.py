@@ -112,7 +112,7 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
     stops_seen = int((yield from bps.rd(beamline.lease.stops)))
     yield from demand_closed(beamline)
     travel_s = float((yield from bps.rd(beamline.shutter.travel_s)))
-    window = beam_window(spec.exposure_s, travel_s)
+    window = beam_window(spec.exposure_s, travel_s, spec.read_out_s)
     acceleration_s = float((yield from bps.rd(beamline.rotation.acceleration)))
     pace = Pace(float((yield from bps.rd(beamline.rotation.velocity))), acceleration_s)
     fastest = float((yield from bps.rd(beamline.rotation.maximum_velocity)))

@@ -150,7 +150,7 @@ def _invalid_rows(scan: Scan) -> NXtomoRows:
     handle, block = np.sort(handle), block[np.argsort(handle)]
     time_s = frames.time_s[places]
     if scan.clock is not None:
-        time_s = scan.clock.to_reference(time_s) + scan.record.spec.exposure_s / 2
+        time_s = scan.clock.to_reference(time_s) + scan.record.spec.frame_s / 2
     unknown = np.full(handle.shape, np.nan)
     known = table.index.size > 0 and scan.clock is not None
     return NXtomoRows(
