@@ -84,6 +84,9 @@ class ScanFile(BaseModel):
         cannot leave the beam.
     last_scan : bool
         Whether it may take the dose that the sample's policy keeps back for the end of a series.
+    whole_range : bool
+        Whether a range with a blind sector of the rotation in it is refused; else the beam is off
+        there, and a wedge is missing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -115,6 +118,7 @@ class ScanFile(BaseModel):
     flats_every: int = Field(default=0, ge=0)
     stored_flats: str | None = Field(default=None, max_length=64)
     last_scan: bool = False
+    whole_range: bool = False
 
     @field_validator("projections")
     @classmethod
@@ -187,6 +191,8 @@ class ScanFile(BaseModel):
                 "motion": "step" if still or self.kind == "tomography_step" else "fly",
                 "places": self._places(beamline),
                 "flats_shift_mm": beamline.flats_shift_mm,
+                "row_delay_us": beamline.row_delay_us,
+                "blind_sectors": beamline.rotation.blind_sectors,
                 **self._same(),
                 **self._flats(),
             }
@@ -197,7 +203,7 @@ class ScanFile(BaseModel):
         names = (
             "sample", "exposure_s", "period_s", "turns", "order", "interlace", "angles", "gate",
             "steps_per_lease", "every_s", "half_acquisition", "darks", "flats_every",
-            "stored_flats", "last_scan",
+            "stored_flats", "last_scan", "whole_range",
         )  # fmt: skip
         sweeps = 0 if self.kind == "flats_and_darks" else self.sweeps
         return {name: getattr(self, name) for name in names} | {"sweeps": sweeps}
