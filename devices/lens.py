@@ -51,7 +51,7 @@ class Lens(Device):
     def _turns(self) -> bool:
         return self.moving is not None and int(self.moving.get()) != 0
 
-    def check_value(self, lens: str) -> None:
+    def check_value(self, value: str, **_: Any) -> None:
         """Refuse a lens that nobody knows.
 
         Raises
@@ -59,9 +59,9 @@ class Lens(Device):
         DeviceFault
             With the names of those that there are.
         """
-        if lens not in self.entry.pixel_um:
+        if value not in self.entry.pixel_um:
             known = ", ".join(self.entry.pixel_um)
-            raise fault(self.name, f"one of {known}", repr(lens), "nothing was moved")
+            raise fault(self.name, f"one of {known}", repr(value), "nothing was moved")
 
     def set(self, lens: str) -> Status:
         """Turn a lens in, and wait until it stands there."""

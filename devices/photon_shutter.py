@@ -63,7 +63,7 @@ class PhotonShutter(Device):
         words = {self.entry.opened: OPEN, self.entry.closed: CLOSED}
         return words.get(str(self.readback.get()), MOVING)
 
-    def check_value(self, wanted: str) -> None:
+    def check_value(self, value: str, **_: Any) -> None:
         """Refuse any other word.
 
         Raises
@@ -71,8 +71,8 @@ class PhotonShutter(Device):
         DeviceFault
             It is neither "Open" nor "Closed".
         """
-        if wanted not in (OPEN, CLOSED):
-            raise fault(self.name, f"{OPEN} or {CLOSED}", repr(wanted), "nothing was moved")
+        if value not in (OPEN, CLOSED):
+            raise fault(self.name, f"{OPEN} or {CLOSED}", repr(value), "nothing was moved")
 
     def set(self, wanted: str) -> Status:
         """Open or close it, and wait until it is; its whole travel time where nothing tells."""

@@ -1,4 +1,4 @@
-"""What stands between sample and camera: the pixel size that a scan says must be the lens's."""
+"""Optics that a scan depends on: the slow shutter upstream is open, the lens is the right one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,27 @@ from voltomo.plans.words import ScanRefused
 
 PART = 0.01
 """The pixel size of a scan may differ from the lens's by this part."""
+
+
+def demand_front_end(beamline: TomographyBeamline) -> Generator[Msg, Any, None]:
+    """Refuse a scan that would be dark: the slow shutter upstream is closed.
+
+    Raises
+    ------
+    ScanRefused
+        It is.
+    """
+    front_end = getattr(beamline, "photon_shutter", None)
+    if front_end is None:
+        return
+    seen = str((yield from bps.rd(front_end.state)))
+    if seen != "Open":
+        assumed = bool((yield from bps.rd(front_end.assumed)))
+        how = " (assumed from its last command, it has no readback)" if assumed else ""
+        raise ScanRefused(
+            f"photon shutter: expected Open, saw {seen}{how}; no beam was used; open it, then "
+            "start the scan again"
+        )
 
 
 def demand_pixel_size(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, None]:

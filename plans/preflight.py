@@ -21,7 +21,7 @@ from voltomo.plans.arithmetic import (
     stage_ends_deg,
 )
 from voltomo.plans.limits import demand_limits, demand_reachable
-from voltomo.plans.optics import demand_pixel_size
+from voltomo.plans.optics import demand_front_end, demand_pixel_size
 from voltomo.plans.protocols import TomographyBeamline, tilt_stage
 from voltomo.plans.rotation import fitted
 from voltomo.plans.words import CLOSED, INTERRUPTIONS, ScanRefused, innermost, root_of
@@ -162,6 +162,7 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
         scan_bytes(spec),
         stops_seen,
     )
+    yield from demand_front_end(beamline)
     yield from demand_pixel_size(beamline, spec)
     yield from _lean(beamline, spec)
     geometry = spec.geometry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.sweep_parts import blind_wedge_deg
 
 
-def spec(range_deg: float = 180.0, **options: object) -> ScanSpec:
+def spec(range_deg: float = 180.0, **options: Any) -> ScanSpec:
     count = round(range_deg)
     geometry = Geometry(rows=8, columns=8, pixel_um=1, step_deg=1.0, projections=count)
     return ScanSpec.model_validate(
@@ -95,7 +96,7 @@ def test_the_missing_wedge_is_what_no_view_from_either_side_makes_good() -> None
         ({"row_delay_us": 3000.0}, "does not fit into a period"),
     ],
 )
-def test_what_cannot_be_is_refused(options: dict[str, object], said: str) -> None:
+def test_what_cannot_be_is_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         spec(**options)
 
@@ -107,7 +108,7 @@ def test_a_rolling_shutter_is_exposed_later_row_by_row() -> None:
     assert beam_window(0.01, 0.005, 0.007).tail_s == pytest.approx(0.018)
     (sweep,) = [block for block in scan.blocks() if block.kind == "sweep"]
     index = np.arange(sweep.first, sweep.last)
-    time_s = 0.02 * np.arange(sweep.count)
+    time_s = 0.02 * np.arange(sweep.count, dtype=np.float64)
     triggers = Triggers.of_blocks([sweep], index, time_s, 50 * time_s)
     frames = Frames(time_s, index, index)
     table = join(triggers, frames, ClockMap(0.0), scan.exposure_s, scan.read_out_s)

@@ -222,12 +222,15 @@ def virtual_devices(prefix: str, pixel_um: Mapping[str, float]) -> dict[str, Dev
     pixel_um : mapping
         Pixel size behind each of its lenses.
     """
-    blades = {
-        blade.lower(): f"{prefix}Slits:{blade}" for blade in ("Left", "Right", "Bottom", "Top")
-    }
     return {
         "tilt": AxisEntry(kind="Axis", motor=f"{prefix}Stage:Tilt"),
-        "slits": SlitsEntry(kind="Slits", **blades),
+        "slits": SlitsEntry(
+            kind="Slits",
+            left=f"{prefix}Slits:Left",
+            right=f"{prefix}Slits:Right",
+            bottom=f"{prefix}Slits:Bottom",
+            top=f"{prefix}Slits:Top",
+        ),
         "distance": CameraDistanceEntry(kind="CameraDistance", motor=f"{prefix}Detector:Distance"),
         "focus": AxisEntry(kind="Axis", motor=f"{prefix}Detector:Focus"),
         "camera_roll": AxisEntry(kind="Axis", motor=f"{prefix}Detector:Roll"),

@@ -48,7 +48,7 @@ def parts_of(
         swept = None
     else:
         swept = float(sweep["step_deg"])
-        asked = float(sweep["start_deg"]) + swept * np.arange(count)
+        asked = float(sweep["start_deg"]) + swept * np.arange(count, dtype=np.float64)
         blind = rotation.blind_at(asked, spec.blind_margin_deg, swept)
     if not blind.any():
         yield name, count, kept

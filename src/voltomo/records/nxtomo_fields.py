@@ -15,11 +15,18 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike
 
+from voltomo.model.scan_spec import ScanSpec
+from voltomo.model.sweep_parts import blind_wedge_deg
 from voltomo.records.baseline import ring_current_A, stage_position_m
 from voltomo.records.limits import limits_of
 from voltomo.records.nxtomo_blocks import write_blocks
 from voltomo.records.nxtomo_groups import field, group, texts
-from voltomo.records.nxtomo_rows import NXtomoRows, missing_triggers, per_block
+from voltomo.records.nxtomo_rows import (
+    NXtomoRows,
+    missing_triggers,
+    per_block,
+    per_frame_read_out_deg,
+)
 from voltomo.records.scan import Scan
 
 FLUX_UNITS = "1/s/cm^2"
@@ -81,6 +88,11 @@ def _write_detector(instrument: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5p
     if len(columns) == 1 and (spec.geometry.axis_column is not None or columns != {middle}):
         field(detector, "x_rotation_axis_pixel_position", columns.pop() - middle, "pixel")
     field(detector, "field_of_view", "Half" if spec.half_acquisition else "Full")
+    if spec.row_delay_s > 0:
+        # `rotation_angle` is the middle row's; a row is exposed so much later than the one before.
+        field(detector, "row_delay", spec.row_delay_s, "s")
+        angle = per_frame_read_out_deg(scan, rows) / (spec.geometry.rows - 1)
+        field(detector, "row_rotation_angle_step", angle, "degree")
     return detector
 
 
@@ -151,6 +163,7 @@ def write_voltomo(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
     field(ours, "reason", record.reason)
     field(ours, "laminography_angle", spec.geometry.tilt_deg, "degree")
     field(ours, "roll_angle", spec.geometry.roll_deg, "degree")
+    _write_blind(ours, spec)
     replay: dict[str, Any] = dict(record.start.get("replay") or {})
     if replay:
         field(ours, "replay", json.dumps(replay, sort_keys=True))
@@ -170,6 +183,14 @@ def write_voltomo(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
     write_blocks(ours, frames, scan, rows)
     _write_missing(ours, scan)
     _write_dose(ours, scan)
+
+
+def _write_blind(ours: h5py.Group, spec: ScanSpec) -> None:
+    """Where the beam was off while the stage turned on, and which directions are missing for it."""
+    if spec.blind_sectors:
+        field(ours, "blind_sectors", np.array(spec.blind_sectors), "degree")
+        wedge = np.array(blind_wedge_deg(spec), dtype=np.float64).reshape(-1, 2)
+        field(ours, "missing_wedge", wedge, "degree")
 
 
 def _write_missing(ours: h5py.Group, scan: Scan) -> None:
