@@ -16,7 +16,7 @@ from voltomo.model.arming import CameraSetup
 if TYPE_CHECKING:
     from voltomo.devices.camera import Camera
 
-OLDEST_ADCORE = (3, 4)
+OLDEST_ADCORE: tuple[int, int] = (3, 4)
 """Plugins of this version are what the classes name; another first number may rename anything."""
 
 _VERSION = re.compile(r"\D*(\d+)[.-](\d+)")
@@ -51,7 +51,7 @@ def _check_version(camera: Camera) -> None:
     """SWMR files and their time stamps came with a version of ADCore; words may change with one."""
     seen = str(camera.hdf1.ad_core_version.get(use_monitor=False))
     found = _VERSION.match(seen)
-    version = (0, 0) if found is None else (int(found[1]), int(found[2]))
+    version: tuple[int, int] = (0, 0) if found is None else (int(found[1]), int(found[2]))
     if version < OLDEST_ADCORE or version[0] > OLDEST_ADCORE[0]:
         oldest = ".".join(map(str, OLDEST_ADCORE))
         raise fault(

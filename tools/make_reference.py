@@ -281,6 +281,9 @@ def tables() -> dict[str, Callable[[], str]]:
     """What makes each table, by its name."""
     from voltomo.analysis.correction_settings import CorrectionSettings, PhaseSettings
     from voltomo.live.settings import LiveSettings
+    from voltomo.model.device_entries import KINDS
+    from voltomo.model.keep_out import KeepOut
+    from voltomo.model.rotation_range import RotationRange
     from voltomo.profiles.beamline_file import BeamlineFile
     from voltomo.profiles.scan_file import ScanFile
     from voltomo.records.summary import LiveSummary, ScanSummary
@@ -297,6 +300,9 @@ def tables() -> dict[str, Callable[[], str]]:
         "epics": lambda: settings(Facility),
         "pvs": pv_names,
         "beamline": lambda: settings(BeamlineFile),
+        "rotation": lambda: settings(RotationRange),
+        "keep-out": lambda: settings(KeepOut),
+        **{f"device-{name}": partial(settings, model, "kind") for name, model in KINDS.items()},
         **_of_dose(),
         "live": lambda: settings(LiveSettings, "prefix"),
         "twin": lambda: settings(TwinSettings, "prefix", "energy_keV"),
