@@ -21,6 +21,7 @@ from voltomo.model.pv_names import PvNames
 from voltomo.model.rotation_range import RotationRange
 from voltomo.model.sample import Sample
 from voltomo.profiles.declared import axis_names, declared, demand_axes, lenses_of
+from voltomo.profiles.spectrum_entry import SpectrumEntry
 from voltomo.runtime.addresses import Facility
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.yaml_file import FileRefused, load_yaml
@@ -61,6 +62,8 @@ class BeamlineFile(BaseModel):
         A rolling shutter exposes each row so much later than the one before; 0 for a global one.
     energy_keV : float
         Photon energy.
+    spectrum : SpectrumEntry or None
+        Of a pink or white beam; monochromatic if not given.
     flats_shift_mm : float
         How far the sample leaves the beam sideways for flats, to either side.
     samples : list of Sample
@@ -96,6 +99,7 @@ class BeamlineFile(BaseModel):
     axis_column: float | None = None
     row_delay_us: float = Field(default=0.0, ge=0)
     energy_keV: float = Field(gt=0)
+    spectrum: SpectrumEntry | None = None
     flats_shift_mm: float = 5.0
     samples: list[Sample] = Field(min_length=1)
     devices: dict[str, DeviceEntry] = {}

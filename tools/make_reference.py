@@ -286,6 +286,7 @@ def tables() -> dict[str, Callable[[], str]]:
     from voltomo.model.rotation_range import RotationRange
     from voltomo.profiles.beamline_file import BeamlineFile
     from voltomo.profiles.scan_file import ScanFile
+    from voltomo.profiles.spectrum_entry import SpectrumEntry
     from voltomo.records.summary import LiveSummary, ScanSummary
     from voltomo.runtime.addresses import Facility
     from voltomo.twin.camera_settings import CameraSettings, LensSettings
@@ -300,6 +301,7 @@ def tables() -> dict[str, Callable[[], str]]:
         "epics": lambda: settings(Facility),
         "pvs": pv_names,
         "beamline": lambda: settings(BeamlineFile),
+        "spectrum": lambda: settings(SpectrumEntry),
         "rotation": lambda: settings(RotationRange),
         "keep-out": lambda: settings(KeepOut),
         **{f"device-{name}": partial(settings, model, "kind") for name, model in KINDS.items()},

@@ -10,6 +10,7 @@ import pytest
 
 from voltomo.profiles.as_it_stands import as_it_stands
 from voltomo.profiles.beamline_file import BeamlineFile, load_beamline
+from voltomo.profiles.metadata import of_beamline
 from voltomo.profiles.scan_file import ScanFile
 from voltomo.runtime.yaml_file import FileRefused, load_yaml
 
@@ -107,3 +108,16 @@ def test_the_pixel_size_follows_the_lens(tmp_path: Path) -> None:
     assert finer.pixel_um == 0.65
     # Ten columns from the middle are twenty behind a lens of twice the magnification.
     assert finer.axis_column == 52
+
+
+def test_a_pink_beam_is_recorded_by_its_mean_and_width(tmp_path: Path) -> None:
+    pink = load(tmp_path, "energy_keV: 25.0", "energy_keV: 25.0\nspectrum: {width_keV: 0.5}")
+    said = of_beamline(pink)["spectrum"]
+    assert said["kind"] == "band"
+    assert said["mean_keV"] == pytest.approx(25, abs=0.01)
+    assert said["width_keV"] == pytest.approx(0.5, rel=0.03)
+    white = load(tmp_path, "energy_keV: 25.0", "energy_keV: 25.0\nspectrum: {critical_keV: 9}")
+    assert of_beamline(white)["spectrum"]["width_keV"] > 5
+    assert "spectrum" not in of_beamline(load(tmp_path))
+    with pytest.raises(FileRefused, match="a spectrum needs one of 'width_keV'"):
+        load(tmp_path, "energy_keV: 25.0", "energy_keV: 25.0\nspectrum: {}")

@@ -69,6 +69,9 @@ def write_instrument(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5py.Gr
     beam = group(instrument, "beam", "NXbeam")
     if start.get("energy_keV") is not None:
         field(beam, "incident_energy", float(start["energy_keV"]), "keV")
+    spectrum: dict[str, Any] = dict(start.get("spectrum") or {})
+    if spectrum:
+        field(beam, "incident_energy_spread", float(spectrum["width_keV"]), "keV")
     field(beam, "flux", rows.flux_per_cm2_s, FLUX_UNITS)
     return _write_detector(instrument, scan, rows)
 

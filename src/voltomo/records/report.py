@@ -239,6 +239,10 @@ def _said(scan: Scan) -> Iterator[tuple[str, str]]:
     if beamline.get("software_guard_only"):
         yield "Guard", "software guard only: the shutter does not close by itself when it hangs"
     yield "Energy", f"not recorded, {known} assumed" if "energy" in assumed else known
+    spectrum: dict[str, Any] = dict(record.start.get("spectrum") or {})
+    if spectrum:
+        mean, width = (f"{float(spectrum[key]):.4g} keV" for key in ("mean_keV", "width_keV"))
+        yield "Spectrum", f"{spectrum['kind']}, {mean} on average, {width} wide"
     yield (
         "Angles",
         f"{geometry.projections} over {geometry.range_deg:.4g}°, {geometry.step_deg:.4g}° "
