@@ -91,11 +91,6 @@ def _write_detector(instrument: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5p
     if len(columns) == 1 and (spec.geometry.axis_column is not None or columns != {middle}):
         field(detector, "x_rotation_axis_pixel_position", columns.pop() - middle, "pixel")
     field(detector, "field_of_view", "Half" if spec.half_acquisition else "Full")
-    if spec.row_delay_s > 0:
-        # `rotation_angle` is the middle row's; a row is exposed so much later than the one before.
-        field(detector, "row_delay", spec.row_delay_s, "s")
-        angle = per_frame_read_out_deg(scan, rows) / (spec.geometry.rows - 1)
-        field(detector, "row_rotation_angle_step", angle, "degree")
     return detector
 
 
@@ -182,6 +177,11 @@ def write_voltomo(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:
     )
     for name, values, units in per_frame:
         field(frames, name, values, units)
+    if spec.row_delay_s > 0:
+        # `rotation_angle` is the middle row's; a row is exposed so much later than the one before.
+        field(ours, "row_delay", spec.row_delay_s, "s")
+        angle = per_frame_read_out_deg(scan, rows) / (spec.geometry.rows - 1)
+        field(frames, "row_rotation_angle_step", angle, "degree")
     frames["time"].attrs["start"] = "1970-01-01T00:00:00Z"
     write_blocks(ours, frames, scan, rows)
     _write_missing(ours, scan)
