@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from ophyd import Device
 
 from voltomo.devices import timeouts
 from voltomo.devices.beam import BeamMonitor, Energy
 from voltomo.devices.beam_lease import BeamLease
 from voltomo.devices.camera import Camera
+from voltomo.devices.checked_motor import CheckedMotor
+from voltomo.devices.connection_table import (
+    BeamlineIncomplete,
+    DeviceState,
+    Wanted,
+    demand_required,
+    wait_for,
+)
 from voltomo.devices.connections import ConnectionWatch
+from voltomo.devices.keep_out import keep_out
 from voltomo.devices.quiet_libca import quiet_libca
+from voltomo.devices.registry import make_device
 from voltomo.devices.shutter import Shutter
+from voltomo.devices.slits import Slits
 from voltomo.devices.stages import RotationStage, SampleStage
 from voltomo.devices.trigger_box import TriggerBox
+from voltomo.model.device_entries import EVERYWHERE, DeviceEntry
+from voltomo.model.keep_out import KeepOut
 from voltomo.model.pv_names import PvNames
-from voltomo.model.sentence import SentenceError
+from voltomo.model.rotation_range import RotationRange
 
-_SHOWN = 8
-
-
-class BeamlineIncomplete(SentenceError):
-    """PVs of the beamline do not answer; the message lists them."""
+__all__ = ["Beamline", "BeamlineIncomplete", "BeamlinePlan", "connect_beamline", "make_devices"]
 
 
 @dataclass(frozen=True)
 class Beamline:
     """What stands on the beamline.
 
-    ``watch`` fails the plan that holds it as soon as stage, trigger hardware, camera, writer,
-    shutter or guard disconnects.
+    ``further`` holds what its file declares beside that, by name: each is an attribute, too.
+    ``states`` says of every device whether it answered. ``watch`` fails the plan that holds it as
+    soon as stage, trigger hardware, camera, writer, shutter or guard disconnects.
     """
 
     rotation: RotationStage
@@ -46,20 +53,71 @@ class Beamline:
     shutter: Shutter
     lease: BeamLease
     watch: ConnectionWatch
+    further: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    states: tuple[DeviceState, ...] = ()
+    rotation_range: RotationRange = field(default_factory=RotationRange)
+
+    def __getattr__(self, name: str) -> Any:
+        """A further device, by its name in the beamline file."""
+        further = self.__dict__.get("further", {})
+        if name in further:
+            return further[name]
+        raise AttributeError(_lacking(name, self.__dict__.get("states", ())))
 
     @property
-    def devices(self) -> tuple[Device, ...]:
-        """All that have PVs."""
-        return (
-            self.rotation,
-            self.sample_stage,
-            self.camera,
-            self.trigger,
-            self.beam_monitor,
-            self.energy,
-            self.shutter,
-            self.lease,
-        )
+    def axes(self) -> dict[str, CheckedMotor]:
+        """All axes, by the names that rules of the beamline file use."""
+        found: dict[str, CheckedMotor] = {"rotation": self.rotation}
+        for name in ("x", "y", "z"):
+            axis = getattr(self.sample_stage, name)
+            if axis is not None:
+                found[f"sample_{name}"] = axis
+        for name, device in self.further.items():
+            parts = {name: device} if isinstance(device, CheckedMotor) else _blades(name, device)
+            found.update(parts)
+        return found
+
+
+def _blades(name: str, device: Any) -> dict[str, CheckedMotor]:
+    if not isinstance(device, Slits):
+        return {}
+    blades = {"left": device.left, "right": device.right, "bottom": device.bottom}
+    return {f"{name}_{blade}": axis for blade, axis in (blades | {"top": device.top}).items()}
+
+
+def _lacking(name: str, states: tuple[DeviceState, ...]) -> str:
+    absent = next((one for one in states if one.name == name), None)
+    if absent is None:
+        return f"the beamline has no {name}; its file names what it has under 'devices'"
+    return (
+        f"{name} is optional on this beamline and did not answer when the session was opened; "
+        "start its IOC, then open the session again"
+    )
+
+
+@dataclass(frozen=True)
+class BeamlinePlan:
+    """What a beamline is made from.
+
+    Parameters
+    ----------
+    prefix : str
+        First part of the names of voltomo's own PVs.
+    pvs : PvNames
+        Names of the devices that every beamline has.
+    devices : mapping
+        Further devices, by their names.
+    rotation : RotationRange
+        Cables and blind sectors of the rotation.
+    keep_out : tuple of KeepOut
+        Where axes must not be together.
+    """
+
+    prefix: str
+    pvs: PvNames
+    devices: Mapping[str, DeviceEntry] = field(default_factory=dict[str, DeviceEntry])
+    rotation: RotationRange = field(default_factory=RotationRange)
+    keep_out: tuple[KeepOut, ...] = ()
 
 
 def connect_beamline(
@@ -68,6 +126,7 @@ def connect_beamline(
     *,
     frames_folder: Path | None = None,
     pvs: PvNames | None = None,
+    plan: BeamlinePlan | None = None,
 ) -> Beamline:
     """Make all devices of a beamline and wait until every PV answers.
 
@@ -81,77 +140,68 @@ def connect_beamline(
         Where files of frames go; the folder that the writer shows if not given.
     pvs : PvNames, optional
         Names of the devices' PVs; those of the virtual beamline under ``prefix`` if not given.
+    plan : BeamlinePlan, optional
+        All that the beamline file says; the devices that every beamline has if not given.
 
     Raises
     ------
     BeamlineIncomplete
-        PVs are missing; they are listed.
+        PVs that must be there are missing; they are listed.
     """
-    timeouts.use_everywhere()
-    quiet_libca()
-    names = pvs or PvNames(prefix=prefix)
-    rotation = RotationStage(names.rotation, name="rotation", labels={"motors"})
-    trigger = TriggerBox(names.trigger, name="trigger", labels={"triggers"})
-    camera = Camera(
-        names.camera,
-        name="camera",
-        labels={"detectors", "area_detectors"},
-        frames_folder=frames_folder,
-    )
-    sample_stage = SampleStage.at(names, name="sample_stage", labels={"baseline"})
-    beam_monitor = BeamMonitor.at(names, name="beam_monitor", labels={"baseline"})
-    energy = Energy.at(names, name="energy", labels={"baseline"})
-    shutter = Shutter(names.shutter, name="shutter", labels={"shutters"})
-    lease = BeamLease(f"{prefix}Guard:", name="lease", labels={"shutters"})
-    devices = (rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, lease)
-    _wait_for_all(devices, timeout_s)
+    plan = plan or BeamlinePlan(prefix, pvs or PvNames(prefix=prefix))
+    made = make_devices(plan, frames_folder=frames_folder)
+    states = wait_for(made.values(), timeout_s)
+    demand_required(states, timeout_s)
+    there = {one.name for one in states if one.state == "connected"}
+    device = {name: wanted.device for name, wanted in made.items()}
     watch = ConnectionWatch(
         "beamline",
         {
-            "rotation": [rotation.user_readback],
-            "trigger": [trigger.count],
-            "camera": [camera.cam.acquire],
-            "writer": [camera.hdf1.num_captured],
-            "shutter": [shutter.state],
-            "guard": [lease.heartbeat],
+            "rotation": [device["rotation"].user_readback],
+            "trigger": [device["trigger"].count],
+            "camera": [device["camera"].cam.acquire],
+            "writer": [device["camera"].hdf1.num_captured],
+            "shutter": [device["shutter"].state],
+            "guard": [device["lease"].heartbeat],
         },
     )
-    lease.device_lost = watch.lost
-    return Beamline(
-        rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, lease, watch
+    device["lease"].device_lost = watch.lost
+    further = {name: device[name] for name in plan.devices if name in there}
+    beamline = Beamline(
+        **{name: device[name] for name in EVERYWHERE},
+        watch=watch,
+        further=further,
+        states=tuple(states),
+        rotation_range=plan.rotation,
     )
+    keep_out(plan.keep_out, beamline.axes)
+    return beamline
 
 
-def _wait_for_all(devices: tuple[Device, ...], timeout_s: float) -> None:
-    """Wait until every eager PV answers; those of lazy components answer when they are needed."""
-    end_s = time.monotonic() + timeout_s
-    signals = [signal for device in devices for signal in _signals(device)]
-    absent = signals
-    while absent and time.monotonic() < end_s:
-        absent = [signal for signal in absent if not signal.connected]
-        if absent:
-            time.sleep(0.02)
-    if not absent:
-        return
-    names = sorted(
-        {
-            getattr(signal, attribute)
-            for signal in absent
-            for attribute in ("pvname", "setpoint_pvname")
-            if hasattr(signal, attribute)
-        }
-    )
-    shown = ", ".join(names[:_SHOWN])
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    raise BeamlineIncomplete(
-        f"expected {len(signals)} PVs of the beamline to answer within {timeout_s:g} s, saw none "
-        f"from {len(names)}: {shown}{more}; no beam was used; see 'voltomo status', or the "
-        "names ('pvs') and addresses ('epics') in the beamline file"
-    )
-
-
-def _signals(device: Device) -> Iterator[Any]:
-    """Signals that exist: lazy ones that nobody has asked for are left alone."""
-    for walk in device.walk_signals(include_lazy=False):
-        if hasattr(walk.item, "pvname"):
-            yield walk.item
+def make_devices(
+    plan: BeamlinePlan, *, frames_folder: Path | None = None, guarded: bool = True
+) -> dict[str, Wanted]:
+    """All devices by their names, not waited for; the guard's only where it is to be there."""
+    timeouts.use_everywhere()
+    quiet_libca()
+    names = plan.pvs
+    devices: dict[str, Any] = {
+        "rotation": RotationStage(names.rotation, name="rotation", labels={"motors"}),
+        "sample_stage": SampleStage.at(names, name="sample_stage", labels={"baseline"}),
+        "camera": Camera(
+            names.camera,
+            name="camera",
+            labels={"detectors", "area_detectors"},
+            frames_folder=frames_folder,
+        ),
+        "trigger": TriggerBox(names.trigger, name="trigger", labels={"triggers"}),
+        "beam_monitor": BeamMonitor.at(names, name="beam_monitor", labels={"baseline"}),
+        "energy": Energy.at(names, name="energy", labels={"baseline"}),
+        "shutter": Shutter(names.shutter, name="shutter", labels={"shutters"}),
+    }
+    if guarded:
+        devices["lease"] = BeamLease(f"{plan.prefix}Guard:", name="lease", labels={"shutters"})
+    wanted = {name: Wanted(name, device) for name, device in devices.items()}
+    for name, entry in plan.devices.items():
+        wanted[name] = Wanted(name, make_device(name, entry), entry.required)
+    return wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,10 @@ from voltomo.model.arming import CameraSetup
 if TYPE_CHECKING:
     from voltomo.devices.camera import Camera
 
+OLDEST_ADCORE: tuple[int, int] = (3, 4)
+"""Plugins of this version are what the classes name; another first number may rename anything."""
+
+_VERSION = re.compile(r"\D*(\d+)[.-](\d+)")
 _HEADER_BYTES = 100_000
 _TEMPLATE = "%s%s.h5"
 
@@ -30,6 +35,7 @@ def check_camera(
         Frame size, port graph, exposure, file path or disk room do not fit the scan.
     """
     for step in (
+        lambda: _check_version(camera),
         lambda: _prime(camera, setup),
         lambda: _check_ports(camera),
         lambda: _check_size(camera, setup),
@@ -39,6 +45,21 @@ def check_camera(
         demand_wanted(give_up, camera.name)
         step()
     check_room(folder, setup.frames * setup.rows * setup.columns * 2 + _HEADER_BYTES)
+
+
+def _check_version(camera: Camera) -> None:
+    """SWMR files and their time stamps came with a version of ADCore; words may change with one."""
+    seen = str(camera.hdf1.ad_core_version.get(use_monitor=False))
+    found = _VERSION.match(seen)
+    version: tuple[int, int] = (0, 0) if found is None else (int(found[1]), int(found[2]))
+    if version < OLDEST_ADCORE or version[0] > OLDEST_ADCORE[0]:
+        oldest = ".".join(map(str, OLDEST_ADCORE))
+        raise fault(
+            camera.name,
+            f"an IOC with ADCore {oldest} or a later {OLDEST_ADCORE[0]}",
+            f"version {seen!r}",
+            "no beam was used; start the IOC that this beamline was set up for",
+        )
 
 
 def _check_ports(camera: Camera) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 from ophyd import Component, EpicsMotor, EpicsSignalRO
@@ -21,6 +23,12 @@ class CheckedMotor(EpicsMotor):
         As for `ophyd.EpicsMotor`.
     deadband : float
         How far from the target the axis may stand after a move, in its units.
+
+    Attributes
+    ----------
+    keep_out : callable or None
+        Raises a sentence where a rule of the beamline forbids a place; see
+        `voltomo.devices.keep_out`.
     """
 
     maximum_velocity = Component(EpicsSignalRO, ".VMAX", kind="omitted", auto_monitor=True)
@@ -29,6 +37,29 @@ class CheckedMotor(EpicsMotor):
         super().__init__(prefix, name=name, **kwargs)
         self.deadband = deadband
         self._stopped = False
+        self._target: float | None = None
+        self.keep_out: Callable[[float], None] | None = None
+
+    def check_value(self, pos: float) -> None:
+        """Refuse a place beyond a limit, or one that a rule of the beamline forbids.
+
+        Raises
+        ------
+        LimitError, KeptOut
+            It does.
+        """
+        super().check_value(pos)
+        if self.keep_out is not None:
+            self.keep_out(pos)
+
+    def span(self) -> tuple[float, float]:
+        """Where the axis is and where it is going; anywhere if it does not answer."""
+        if not (self.user_readback.connected and self.user_setpoint.connected):
+            return -math.inf, math.inf
+        here = float(self.user_readback.get())
+        # The record's own setpoint is news of other clients', and may be late of our own.
+        going = float(self.user_setpoint.get()) if self._target is None else self._target
+        return here, going if abs(going - here) > self.deadband else here
 
     def expected_timeout_s(self, target: float) -> float:
         """Time-out of a move to ``target`` from here, at the present velocity."""
@@ -44,9 +75,11 @@ class CheckedMotor(EpicsMotor):
         """
         if not self.connected:
             raise fault(self.name, f"to be moved to {position:g}", "it disconnected")
+        self.check_value(position)
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self.expected_timeout_s(position)
         self._stopped = False
+        self._target = float(position)
         moved = super().move(position, wait=False, **kwargs)
         confirmed = Status(obj=self, timeout=None)
         moved.add_callback(lambda status: self._confirm(status, confirmed, position, kwargs))
@@ -60,6 +93,7 @@ class CheckedMotor(EpicsMotor):
         self, moved: Any, confirmed: Status, target: float, options: dict[str, Any]
     ) -> None:
         """Judge a move that has ended."""
+        self._target = None
         seen = self._where()
         arrived = abs(seen - target) <= self.deadband
         error = moved.exception(timeout=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from bluesky import Msg
 from bluesky import plan_stubs as bps
@@ -13,14 +13,18 @@ from bluesky import plan_stubs as bps
 from voltomo.model.arming import BeamNeed, CameraSetup
 from voltomo.model.beam_window import BeamWindow, beam_window
 from voltomo.model.scan_spec import ScanSpec
+from voltomo.model.sentence import SentenceError
 from voltomo.plans.arithmetic import (
     Pace,
     scan_beam_seconds,
     scan_bytes,
     stage_ends_deg,
 )
+from voltomo.plans.limits import demand_limits, demand_reachable
+from voltomo.plans.optics import demand_front_end, demand_pixel_size
 from voltomo.plans.protocols import TomographyBeamline, tilt_stage
-from voltomo.plans.words import CLOSED, INTERRUPTIONS, ScanRefused, innermost
+from voltomo.plans.rotation import fitted
+from voltomo.plans.words import CLOSED, INTERRUPTIONS, ScanRefused, innermost, root_of
 
 RECONNECT_S = 30.0
 """A device that was restarted is found again within this."""
@@ -29,6 +33,8 @@ TILT_DEG = 0.05
 """How far the tilt stage may stand from what a scan says of it."""
 
 _POLL_S = 0.1
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,38 @@ def preflight(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, An
     ScanRefused
         With one sentence; no beam was used.
     """
+    return (yield from _in_sentences(_checks(beamline, spec)))
+
+
+def fit(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, ScanSpec]:
+    """The scan as the rotation can take it; see `voltomo.plans.rotation.fitted`.
+
+    Raises
+    ------
+    ScanRefused
+        It cannot; no beam was used.
+    """
+
+    def with_devices() -> Generator[Msg, Any, ScanSpec]:
+        yield from demand_devices(beamline)
+        return (yield from fitted(beamline, spec))
+
+    return (yield from _in_sentences(with_devices()))
+
+
+def _in_sentences(plan: Generator[Msg, Any, T]) -> Generator[Msg, Any, T]:
+    """A part of the preflight; whatever fails in it refuses the scan."""
     try:
-        return (yield from _checks(beamline, spec))
+        return (yield from plan)
     except (*INTERRUPTIONS, ScanRefused):
         raise
     except Exception as error:
+        cause = root_of(error)
+        if isinstance(cause, TimeoutError) and not isinstance(error, SentenceError):
+            raise ScanRefused(
+                f"a device answers late: expected an answer in time, saw none ({cause}); no beam "
+                "was used; look at the IOC of this PV and at the network, then start again"
+            ) from error
         raise ScanRefused(innermost(error)) from error
 
 
@@ -112,7 +145,7 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
     stops_seen = int((yield from bps.rd(beamline.lease.stops)))
     yield from demand_closed(beamline)
     travel_s = float((yield from bps.rd(beamline.shutter.travel_s)))
-    window = beam_window(spec.exposure_s, travel_s)
+    window = beam_window(spec.exposure_s, travel_s, spec.read_out_s)
     acceleration_s = float((yield from bps.rd(beamline.rotation.acceleration)))
     pace = Pace(float((yield from bps.rd(beamline.rotation.velocity))), acceleration_s)
     fastest = float((yield from bps.rd(beamline.rotation.maximum_velocity)))
@@ -129,6 +162,8 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
         scan_bytes(spec),
         stops_seen,
     )
+    yield from demand_front_end(beamline)
+    yield from demand_pixel_size(beamline, spec)
     yield from _lean(beamline, spec)
     geometry = spec.geometry
     setup = CameraSetup(
@@ -181,7 +216,8 @@ def _lean(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, N
             )
         return
     if wanted_deg > 0:
-        _demand_reachable("tilt", stage, wanted_deg, "deg")
+        demand_limits("tilt", stage)
+        demand_reachable("tilt", stage, wanted_deg, "deg")
         yield from bps.abs_set(stage, wanted_deg, group="tilt")
         yield from bps.wait("tilt")
     seen_deg = float((yield from bps.rd(stage)))
@@ -190,16 +226,6 @@ def _lean(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any, N
             f"tilt: expected {wanted_deg:g} ± {TILT_DEG:g} deg, saw {seen_deg:g} deg; no beam was "
             "used; move the tilt stage there, or say tilt_deg in a laminography"
         )
-
-
-def _demand_reachable(name: str, axis: Any, target: float, units: str) -> None:
-    try:
-        axis.check_value(target)
-    except Exception as error:
-        raise ScanRefused(
-            f"{name}: expected a path within the limits, run-up included, saw "
-            f"{target:g} {units} ({error}); no beam was used; shift the range or the limits"
-        ) from error
 
 
 def check_motion(
@@ -223,13 +249,15 @@ def check_motion(
             f"{spec.velocity_deg_s:g} deg/s ({spec.geometry.step_deg:g} deg in "
             f"{spec.period_s:g} s); no beam was used; lengthen period_s or take more projections"
         )
+    demand_limits("sample x", beamline.sample_stage.x)
     shifts_mm = [place.x_mm for place in spec.places]
     if spec.stored_flats is None:
         shifts_mm.append(spec.flats_shift_mm)
     for shift_mm in shifts_mm:
-        _demand_reachable("sample x", beamline.sample_stage.x, sample_x_mm + shift_mm, "mm")
+        demand_reachable("sample x", beamline.sample_stage.x, sample_x_mm + shift_mm, "mm")
     if sample_z_mm is not None:
+        demand_limits("sample z", beamline.sample_stage.z)
         for place in spec.places:
-            _demand_reachable("sample z", beamline.sample_stage.z, sample_z_mm + place.z_mm, "mm")
+            demand_reachable("sample z", beamline.sample_stage.z, sample_z_mm + place.z_mm, "mm")
     for name, target in stage_ends_deg(spec, acceleration_s):
-        _demand_reachable(f"rotation, {name}", beamline.rotation, target, "deg")
+        demand_reachable(f"rotation, {name}", beamline.rotation, target, "deg")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from voltomo.model.frame_table import Frames
+from voltomo.model.rotation_range import RotationRange
 
 
 class FlyCamera(Protocol):
@@ -61,6 +62,16 @@ class TomographyBeamline(Protocol):
     def lease(self) -> Any: ...  # noqa: D102
     @property
     def watch(self) -> Any: ...  # noqa: D102
+
+
+def rotation_range(beamline: TomographyBeamline) -> RotationRange:
+    """Whether cables hang on the rotation, and where it is blind; free all round if not said."""
+    return getattr(beamline, "rotation_range", None) or RotationRange()
+
+
+def further_devices(beamline: TomographyBeamline) -> tuple[Any, ...]:
+    """Readable devices beside those of every tomography: what else the baseline holds."""
+    return tuple(getattr(beamline, "further", {}).values())
 
 
 def tilt_stage(beamline: TomographyBeamline) -> Any | None:

@@ -17,12 +17,13 @@ from bluesky.utils import FailedPause
 from voltomo.model.place import HOME, Place
 from voltomo.model.scan_spec import Block, PlanName, ScanSpec
 from voltomo.model.stream_names import STREAMS, TRIGGERS
+from voltomo.model.sweep_parts import blind_wedge_deg
 from voltomo.plans.arithmetic import approach_deg
 from voltomo.plans.blocks import run_block
 from voltomo.plans.clean_up import Home, clean_up, put_to_rest
-from voltomo.plans.preflight import Facts, demand_closed, preflight
+from voltomo.plans.preflight import Facts, demand_closed, fit, preflight
 from voltomo.plans.priming import check_priming
-from voltomo.plans.protocols import TomographyBeamline, tilt_stage
+from voltomo.plans.protocols import TomographyBeamline, further_devices, tilt_stage
 from voltomo.plans.stand import Stand
 from voltomo.plans.stop_when import Decisions
 from voltomo.plans.stubs import Run, Take, collect_frames, collect_triggers
@@ -96,10 +97,11 @@ def scan(
     token = None
     try:
         yield from takes.watch()
-        facts = yield from takes.undisturbed(lambda: preflight(beamline, spec))
+        asked = yield from takes.undisturbed(lambda: fit(beamline, spec))
+        facts = yield from takes.undisturbed(lambda: preflight(beamline, asked))
         if live is not None:
             token = yield from bps.subscribe("all", live)
-        return (yield from _run(beamline, spec, facts, takes, decisions, dict(md or {})))
+        return (yield from _run(beamline, asked, facts, takes, decisions, dict(md or {})))
     finally:
         takes.release()
         if token is not None:
@@ -109,6 +111,8 @@ def scan(
 def start_metadata(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts) -> dict[str, Any]:
     """What the start document says of the scan."""
     stored = {} if spec.stored_flats is None else {"stored_flats": spec.stored_flats}
+    missing = blind_wedge_deg(spec)
+    wedge = {"missing_wedge_deg": [list(stretch) for stretch in missing]} if missing else {}
     return {
         "plan_name": spec.plan_name,
         "plan_args": {"spec": spec.model_dump(mode="json")},
@@ -120,6 +124,7 @@ def start_metadata(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts) -
         "energy_keV": facts.energy_keV,
         "hints": {"dimensions": [(["trigger_angle_deg"], TRIGGERS)]},
         "preflight": facts.document(),
+        **wedge,
         **stored,
     }
 
@@ -306,14 +311,15 @@ def _next_place(run: Run, position: int) -> Place:
 def _baseline(run: Run) -> Plan:
     """Where everything stands, one event."""
     beamline = run.beamline
-    tilt = tilt_stage(beamline)
+    tilt, further = tilt_stage(beamline), further_devices(beamline)
     devices = [
         beamline.rotation,
         beamline.sample_stage,
         beamline.energy,
         beamline.beam_monitor,
         beamline.shutter,
-        *([] if tilt is None else [tilt]),
+        *([] if tilt is None or tilt in further else [tilt]),
+        *further,
     ]
     yield from bps.create(name="baseline")
     for device in devices:

@@ -21,9 +21,14 @@ from voltomo.dose.material_file import (
     materials_with,
 )
 from voltomo.dose.materials import MaterialList, shipped_materials
+from voltomo.model.device_entries import DeviceEntry, virtual_devices
+from voltomo.model.keep_out import KeepOut
 from voltomo.model.names import SafeName
 from voltomo.model.pv_names import PvNames
+from voltomo.model.rotation_range import RotationRange
 from voltomo.model.sample import Sample
+from voltomo.profiles.declared import axis_names, declared, demand_axes, lenses_of
+from voltomo.profiles.spectrum_entry import SpectrumEntry
 from voltomo.runtime.addresses import Facility
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.runtime.yaml_file import FileRefused, load_yaml
@@ -60,14 +65,25 @@ class BeamlineFile(BaseModel):
         Pixel size at the sample.
     axis_column : float or None
         Detector column of the rotation axis; the middle if not given.
+    row_delay_us : float
+        A rolling shutter exposes each row so much later than the one before; 0 for a global one.
     energy_keV : float
         Photon energy.
+    spectrum : SpectrumEntry or None
+        Of a pink or white beam; monochromatic if not given.
     flats_shift_mm : float
         How far the sample leaves the beam sideways for flats, to either side.
     material_file : Path or None
         Own materials, beside this file; samples, guard and policies know them.
     samples : list of Sample
         Samples with their limits; a sample that is not listed gets no beam.
+    devices : dict
+        What stands there beside the devices that every beamline has, by its name: ``kind`` says
+        what it is.
+    rotation : RotationRange
+        Cables and blind sectors of the rotation.
+    keep_out : list of KeepOut
+        Where axes must not be together; checked before each move.
     guard : dict
         Settings of the guard.
     twin : dict
@@ -92,10 +108,15 @@ class BeamlineFile(BaseModel):
     columns: int = Field(gt=0)
     pixel_um: float = Field(gt=0)
     axis_column: float | None = None
+    row_delay_us: float = Field(default=0.0, ge=0)
     energy_keV: float = Field(gt=0)
+    spectrum: SpectrumEntry | None = None
     flats_shift_mm: float = 5.0
     material_file: Path | None = None
     samples: list[Sample] = Field(min_length=1)
+    devices: dict[str, DeviceEntry] = {}
+    rotation: RotationRange = RotationRange()
+    keep_out: tuple[KeepOut, ...] = ()
     guard: dict[str, Any] = {}
     twin: dict[str, Any] = {}
     live: dict[str, Any] = {}
@@ -110,6 +131,26 @@ class BeamlineFile(BaseModel):
     def names(self) -> PvNames:
         """Names of the devices' PVs."""
         return self.pvs or PvNames(prefix=self.prefix)
+
+    @property
+    def all_devices(self) -> dict[str, DeviceEntry]:
+        """Declared devices; on the virtual beamline those that it serves, too."""
+        return self._served() | self.devices
+
+    def _served(self) -> dict[str, DeviceEntry]:
+        if not self.virtual:
+            return {}
+        return virtual_devices(self.prefix, lenses_of(self.twin, self.pixel_um))
+
+    @field_validator("devices", mode="before")
+    @classmethod
+    def _are_known_kinds(cls, given: Any) -> Any:
+        return declared(given)
+
+    @model_validator(mode="after")
+    def _rules_name_axes(self) -> BeamlineFile:
+        demand_axes(self.keep_out, axis_names(self.names, self.all_devices))
+        return self
 
     @field_validator("pvs", mode="before")
     @classmethod

@@ -32,6 +32,8 @@ def of_beamline(file: BeamlineFile) -> dict[str, Any]:
         },
         "versions": {"voltomo": version("voltomo")},
     }
+    if file.spectrum is not None:
+        entries["spectrum"] = file.spectrum.document(file.energy_keV)
     camera = file.twin.get("camera") or {}
     if camera.get("source") == "replay":
         recorded = RecordedHead.read(Path(camera["replay_file"]), camera.get("replay_scale"))

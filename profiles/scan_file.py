@@ -87,6 +87,9 @@ class ScanFile(BaseModel):
         Whether it may take the dose that the sample's policy keeps back for the end of a series.
     stop_when : Target or None
         Ends an interlaced scan before its last sweep, once the live slice is good enough.
+    whole_range : bool
+        Whether a range with a blind sector of the rotation in it is refused; else the beam is off
+        there, and a wedge is missing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -119,6 +122,7 @@ class ScanFile(BaseModel):
     stored_flats: str | None = Field(default=None, max_length=64)
     last_scan: bool = False
     stop_when: Target | None = None
+    whole_range: bool = False
 
     @field_validator("projections")
     @classmethod
@@ -191,6 +195,8 @@ class ScanFile(BaseModel):
                 "motion": "step" if still or self.kind == "tomography_step" else "fly",
                 "places": self._places(beamline),
                 "flats_shift_mm": beamline.flats_shift_mm,
+                "row_delay_us": beamline.row_delay_us,
+                "blind_sectors": beamline.rotation.blind_sectors,
                 **self._same(),
                 **self._flats(),
             }
@@ -201,7 +207,7 @@ class ScanFile(BaseModel):
         names = (
             "sample", "exposure_s", "period_s", "turns", "order", "interlace", "angles", "gate",
             "steps_per_lease", "every_s", "half_acquisition", "darks", "flats_every",
-            "stored_flats", "last_scan", "stop_when",
+            "stored_flats", "last_scan", "stop_when", "whole_range",
         )  # fmt: skip
         sweeps = 0 if self.kind == "flats_and_darks" else self.sweeps
         return {name: getattr(self, name) for name in names} | {"sweeps": sweeps}

@@ -157,7 +157,7 @@ def _connect(
     timeout_s: float,
     interrupts: Interrupts,
 ) -> Session:
-    from voltomo.devices.beamline import connect_beamline
+    from voltomo.devices.beamline import BeamlinePlan, connect_beamline
     from voltomo.devices.live_verdicts import LiveVerdicts
     from voltomo.live.callback import LiveReconstruction
     from voltomo.profiles import metadata
@@ -169,7 +169,8 @@ def _connect(
     run_log = opened.log
     resources.callback(run_log.close)
     prefix = addresses.prefix
-    beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames, pvs=addresses.names)
+    plan = BeamlinePlan(prefix, addresses.names, file.all_devices, file.rotation, file.keep_out)
+    beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames, plan=plan)
     engine = SessionEngine(interrupts)
     # The engine's own versions stay; numbers go on where the last session ended.
     versions = {**engine.md["versions"], **carried["versions"]}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from voltomo.model.scan_spec import ScanSpec
+from voltomo.profiles.as_it_stands import as_it_stands
 from voltomo.profiles.flux import calibrate_flux
 from voltomo.profiles.scan_file import ScanFile
 from voltomo.profiles.stored_flats import with_stored_flats
@@ -53,6 +54,7 @@ def namespace(session: Session) -> dict[str, Any]:
         "bp": plans,
         "bps": plan_stubs,
         **devices,
+        **session.beamline.further,
     }
 
 
@@ -63,7 +65,8 @@ def _spec_maker(session: Session) -> Callable[..., ScanSpec]:
         """A scan on this beamline; options as in a scan file, sensible values for the rest."""
         defaults = {"sample": first, "projections": 200, "exposure_s": 0.02, "period_s": 0.04}
         try:
-            asked = ScanFile.model_validate(defaults | options).spec(session.file)
+            file = as_it_stands(session.file, session.beamline)
+            asked = ScanFile.model_validate(defaults | options).spec(file)
         except ValidationError as error:
             found = [
                 f"{'.'.join(map(str, mistake['loc']))}: {sentence(ScanFile, mistake)}"

@@ -281,9 +281,13 @@ def tables() -> dict[str, Callable[[], str]]:
     """What makes each table, by its name."""
     from voltomo.analysis.correction_settings import CorrectionSettings, PhaseSettings
     from voltomo.live.settings import LiveSettings
+    from voltomo.model.device_entries import KINDS
+    from voltomo.model.keep_out import KeepOut
+    from voltomo.model.rotation_range import RotationRange
     from voltomo.model.target import Target
     from voltomo.profiles.beamline_file import BeamlineFile
     from voltomo.profiles.scan_file import ScanFile
+    from voltomo.profiles.spectrum_entry import SpectrumEntry
     from voltomo.records.catalogue_settings import CatalogueSettings
     from voltomo.records.summary import LiveSummary, ScanSummary
     from voltomo.runtime.addresses import Facility
@@ -299,6 +303,10 @@ def tables() -> dict[str, Callable[[], str]]:
         "epics": lambda: settings(Facility),
         "pvs": pv_names,
         "beamline": lambda: settings(BeamlineFile),
+        "spectrum": lambda: settings(SpectrumEntry),
+        "rotation": lambda: settings(RotationRange),
+        "keep-out": lambda: settings(KeepOut),
+        **{f"device-{name}": partial(settings, model, "kind") for name, model in KINDS.items()},
         **_of_dose(),
         "live": lambda: settings(LiveSettings, "prefix"),
         "catalogue": lambda: settings(CatalogueSettings),

@@ -154,3 +154,20 @@ def test_of_files_of_a_block_the_last_one_counts(tmp_path: Path) -> None:
     while fill(live, files):
         pass
     assert live.wanted() == []
+
+
+def test_a_slice_is_made_of_all_that_a_blind_sector_leaves(tmp_path: Path) -> None:
+    scan = SyntheticScan(tmp_path, make_spec(blind_sectors=((85.0, 95.0),)))
+    live = LiveSlice(scan.uid, scan.spec)
+    live.latch(scan.chunk(0, scan.spec.triggers))
+    for index in range(scan.spec.triggers):
+        live.frame(scan.images[index], float(scan.stamp_s[index]))
+    live.process()
+    parts = [block for block in scan.spec.blocks() if block.kind == "sweep"]
+    assert [part.name for part in parts] == ["sweep_0_part_0", "sweep_0_part_1"]
+    assert live.state().frames == sum(part.count for part in parts) < 90
+    # The second part is taken again: both are wanted anew, since the slice begins anew.
+    again = scan.chunk(parts[1].first, parts[1].last)
+    live.latch(TriggerChunk(again.first, again.angle_deg, [t + 100.0 for t in again.time_s]))
+    wanted = live.wanted()
+    assert set(range(parts[0].first, parts[0].last)) <= set(wanted)

@@ -19,6 +19,7 @@ from tests.records.synthetic import (
     small_spec,
 )
 from voltomo.model.names import run_name
+from voltomo.model.scan_spec import ScanSpec
 from voltomo.records.nxtomo import NothingToExport, NXtomoProjection, export_nxtomo
 from voltomo.records.scan import read_scan
 from voltomo.runtime.append_log import read_log
@@ -197,3 +198,20 @@ def test_a_virtual_source_is_called_no_synchrotron(folder, tmp_path, source, kin
     path = exported(SyntheticRun(folder, source=source).write(), tmp_path / "scan.nxs")
     assert validator_errors(path) == 0
     assert contents(path).get("instrument/source/type") == kind
+
+
+def test_a_rolling_shutter_and_a_missing_wedge_are_in_the_file(folder, tmp_path):
+    options = {"row_delay_us": 500.0, "blind_sectors": ((85.0, 95.0),)}
+    spec = ScanSpec.model_validate(dict(small_spec()) | options)
+    path = exported(SyntheticRun(folder, spec).write(), tmp_path / "scan.nxs")
+    assert validator_errors(path) == 0
+    entry = contents(path)
+    assert entry["voltomo/missing_wedge"].tolist() == [[85.0, 95.0]]
+    assert entry["voltomo/row_delay"] == 500e-6
+    sweep = entry["instrument/detector/image_key"] == 0
+    assert sweep.sum() == 60 - 4
+    # 3 deg in 25 ms; eleven rows later than the first is the last.
+    step = entry["voltomo/frames/row_rotation_angle_step"][sweep]
+    np.testing.assert_allclose(step, 120 * 500e-6, rtol=1e-3)
+    angles = entry["sample/rotation_angle"][sweep]
+    assert angles[0] == pytest.approx(120 * (0.01 + 5.5 * 500e-6), abs=0.01)

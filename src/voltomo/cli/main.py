@@ -21,10 +21,12 @@ catalogue_commands = typer.Typer(help="Fill and serve the catalogue.", no_args_i
 guard_commands = typer.Typer(
     help="See how the guard is; reset it; watch any shutter.", no_args_is_help=True
 )
+beamline_commands = typer.Typer(help="Look at a beamline.", no_args_is_help=True)
 dose_commands = typer.Typer(
     help="Plan the dose of a scan; see what a sample has received.", no_args_is_help=True
 )
 app.add_typer(beam_commands, name="beam")
+app.add_typer(beamline_commands, name="beamline")
 app.add_typer(catalogue_commands, name="catalogue")
 app.add_typer(dose_commands, name="dose")
 app.add_typer(guard_commands, name="guard")
@@ -282,6 +284,18 @@ def dose_show(
     from voltomo.cli.dose_show import run_dose_show
 
     run_dose_show(sample, run_folder, beamline, ledger, output)
+@beamline_commands.command("check")
+def beamline_check(
+    file: Annotated[
+        Path | None, typer.Argument(help="Beamline file; else that of the services that are up.")
+    ] = None,
+    run_folder: Folder = None,
+    timeout: Annotated[float, typer.Option(help="Seconds for all devices together.")] = 10.0,
+) -> None:
+    """Say of every device whether it answers; exit code 1 if one that must does not."""
+    from voltomo.cli.beamline import run_check
+
+    run_check(file, run_folder, timeout)
 
 
 @guard_commands.command("status")

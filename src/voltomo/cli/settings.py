@@ -63,6 +63,7 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
         "columns": file.columns,
         "pixel_um": file.pixel_um,
         "axis_column": file.axis_column,
+        "row_delay_us": file.row_delay_us,
     }
     source = of_camera.get("source", "phantom") if file.virtual else "beamline"
     energy_keV = file.energy_keV

@@ -157,7 +157,7 @@ class ScanPlan:
 
 def open_time(plan: PlanFile, spec: ScanSpec) -> OpenTime:
     """Seconds that the beam is on the cell in one scan, by cause."""
-    window = beam_window(spec.exposure_s, plan.shutter_travel_s)
+    window = beam_window(spec.exposure_s, plan.shutter_travel_s, spec.read_out_s)
     causes = {
         "frames": 0.0,
         "between exposures": 0.0,

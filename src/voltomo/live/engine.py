@@ -317,7 +317,7 @@ class Engine:
         self._on_slice(live.scan_uid, state)
         published_s = time.monotonic()
         for index in self._views:
-            ended_s = float(live.matcher.time_s[index]) + live.spec.exposure_s
+            ended_s = float(live.matcher.time_s[index]) + live.spec.frame_s
             self._latencies.add(published_s - self._news.here_s(ended_s))
         self._views.clear()
         self._changed = False

@@ -116,7 +116,7 @@ def _fill_from(
     if clock is None:
         return 0
     matcher.adopt(clock)
-    table = join(triggers, frames, clock, live.spec.exposure_s)
+    table = join(triggers, frames, clock, live.spec.exposure_s, live.spec.read_out_s)
     here = table.valid & np.isin(table.index, wanted)
     return _use(live, files, table.index[here][:limit], table.source[here][:limit])
 

@@ -16,6 +16,7 @@ from voltomo.analysis.weights import angular_weights
 from voltomo.live.matcher import Matcher
 from voltomo.live.no_slice import no_slice_of
 from voltomo.live.slice_rows import Place, SliceRows, SliceViews
+from voltomo.live.sweep_turns import asked_deg, parts_of_sweep, same_sweep, turn_of
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
 
@@ -131,7 +132,10 @@ class LiveSlice:
                 if self._field_block.get(block.kind) is block:
                     self._field_rows[block.kind] = {}
                     self._fields.pop(block.kind, None)
-            elif block is self._sweep:
+            elif self._shown(block):
+                for part in parts_of_sweep(self.matcher.blocks, block):
+                    # What was there is forgotten with the part that is taken again.
+                    self._used[part.first : part.last] = False
                 self._part = range(0)
                 self._forget_views()
 
@@ -212,7 +216,7 @@ class LiveSlice:
             return
         self.row = row
         for block in self.matcher.blocks:
-            kept = block is self._sweep or self.slice_rows.holds(block)
+            kept = self._shown(block) or self.slice_rows.holds(block)
             if kept or self._is_field(block):
                 self._used[block.first : block.last] = False
         self.slice_rows.clear()
@@ -333,9 +337,7 @@ class LiveSlice:
 
     def _use_projection(self, block: Block, index: int, counts: Counts) -> None:
         self.slice_rows.take(block, index, counts)
-        turn = (index - block.first) * block.turns // block.count
-        each = block.count // block.turns
-        part = range(block.first + turn * each, block.first + (turn + 1) * each)
+        part = turn_of(self.matcher.blocks, block, index)
         if part.start > self._part.start:
             self._begin(block, part)
         if part != self._part:
@@ -348,12 +350,14 @@ class LiveSlice:
         else:
             self._out_of_order = True
 
+    def _shown(self, block: Block) -> bool:
+        """Whether the slice shows the sweep that a block is of."""
+        return self._sweep is not None and same_sweep(block, self._sweep)
+
     def _begin(self, block: Block, part: range) -> None:
         """Show another sweep, or the next turn of one; its place moves the axis."""
         self._sweep, self._part = block, part
-        asked = block.asked_deg
-        inside = slice(part.start - block.first, part.stop - block.first)
-        self._asked = angular_weights(asked[inside] if asked is not None else [0.0] * len(part))
+        self._asked = angular_weights(asked_deg(self.matcher.blocks, block, part))
         axis = self.spec.axis_column(block)
         if axis != self._axis:
             self._axis = axis
@@ -396,4 +400,5 @@ class LiveSlice:
     def _angle_mid_exposure_deg(self, index: int) -> float:
         block = self.block_of(index)
         speed = (block.step_deg or 0.0) / block.period_s
-        return float(self.matcher.angle_deg[index]) + speed * self.spec.exposure_s / 2
+        later_s = self.spec.exposure_s / 2 + self.row * self.spec.row_delay_s
+        return float(self.matcher.angle_deg[index]) + speed * later_s

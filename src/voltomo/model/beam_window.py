@@ -27,7 +27,7 @@ class BeamWindow:
         return train_s + self.lead_s + self.tail_s + self.travel_s
 
 
-def beam_window(exposure_s: float, travel_s: float) -> BeamWindow:
+def beam_window(exposure_s: float, travel_s: float, read_out_s: float = 0.0) -> BeamWindow:
     """Window that lets no exposure see a moving shutter, and little more.
 
     Parameters
@@ -36,5 +36,8 @@ def beam_window(exposure_s: float, travel_s: float) -> BeamWindow:
         Exposure of one frame.
     travel_s : float
         Time of the shutter's blade from one end to the other.
+    read_out_s : float
+        How much later a rolling shutter exposes the last row than the first.
     """
-    return BeamWindow(travel_s + GATE_MARGIN_S, exposure_s + TAIL_MARGIN_S, travel_s)
+    tail_s = exposure_s + read_out_s + TAIL_MARGIN_S
+    return BeamWindow(travel_s + GATE_MARGIN_S, tail_s, travel_s)

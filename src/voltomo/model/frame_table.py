@@ -101,15 +101,18 @@ class Triggers:
             )
         return cls(index.astype(np.int64), time_s, angle_deg, period_s, number, whole, still)
 
-    def angle_mid_exposure_deg(self, exposure_s: float) -> Floats:
-        """Encoder angle half an exposure after the edge, from the stage's local speed."""
-        angle = self.angle_deg.astype(np.float64).copy()
+    def speed_deg_s(self) -> Floats:
+        """Speed of the stage at each edge, from the latches themselves; 0 where it stood."""
+        speed = np.zeros(self.angle_deg.shape)
         for number in np.unique(self.block[~self.still]):
             inside = self.block == number
             if np.count_nonzero(inside) > 1:
-                speed = np.gradient(self.angle_deg[inside], self.time_s[inside])
-                angle[inside] += speed * (exposure_s / 2)
-        return angle
+                speed[inside] = np.gradient(self.angle_deg[inside], self.time_s[inside])
+        return speed
+
+    def angle_mid_exposure_deg(self, exposure_s: float, read_out_s: float = 0.0) -> Floats:
+        """Encoder angle at mid-exposure of the middle row, from the stage's local speed."""
+        return self.angle_deg + self.speed_deg_s() * ((exposure_s + read_out_s) / 2)
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,11 @@ class FrameTable:
     """One row per trigger, arrays of shape (n,); see `join`.
 
     ``source`` and ``unique_id`` are −1 where the outcome is not FRAME. ``time_s`` (trigger
-    clock) and ``angle_deg`` are at mid-exposure, NaN is never used for them: the trigger happened
-    whether or not its frame arrived. ``residual_s`` is frame minus edge, NaN without a frame.
+    clock) and ``angle_deg`` are at mid-exposure, of the middle row where a rolling shutter exposes
+    one row after the other; ``read_out_deg`` is how much farther the stage is turned for the last
+    row than for the first (0 with a global shutter). NaN is never used for them: the trigger
+    happened whether or not its frame arrived. ``residual_s`` is frame minus edge, NaN without a
+    frame.
     ``dose_Gy`` and ``charge_Ah`` are NaN until they are known.
     ``orphans`` are handles of frames without a trigger, ``duplicates`` of repeated deliveries.
     """
@@ -155,6 +161,7 @@ class FrameTable:
     unique_id: Ints
     time_s: Floats
     angle_deg: Floats
+    read_out_deg: Floats
     residual_s: Floats
     dose_Gy: Floats
     charge_Ah: Floats
@@ -201,7 +208,13 @@ class FrameTable:
         return replace(self, **rows)
 
 
-def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float) -> FrameTable:
+def join(
+    triggers: Triggers,
+    frames: Frames,
+    clock: ClockMap,
+    exposure_s: float,
+    read_out_s: float = 0.0,
+) -> FrameTable:
     """Give every trigger its outcome.
 
     Parameters
@@ -213,7 +226,9 @@ def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float)
     clock : ClockMap
         From the camera's clock to the trigger clock; see `voltomo.model.camera_clock`.
     exposure_s : float
-        Exposure of a frame.
+        Exposure of a frame; of each row, with a rolling shutter.
+    read_out_s : float
+        How much later the last row begins than the first, which begins with the edge.
 
     Returns
     -------
@@ -251,8 +266,9 @@ def join(triggers: Triggers, frames: Frames, clock: ClockMap, exposure_s: float)
         outcome=outcome,
         source=source,
         unique_id=unique_id,
-        time_s=triggers.time_s + exposure_s / 2,
-        angle_deg=triggers.angle_mid_exposure_deg(exposure_s),
+        time_s=triggers.time_s + (exposure_s + read_out_s) / 2,
+        angle_deg=triggers.angle_mid_exposure_deg(exposure_s, read_out_s),
+        read_out_deg=triggers.speed_deg_s() * read_out_s,
         residual_s=residual_s,
         dose_Gy=nothing,
         charge_Ah=nothing.copy(),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["PvNames"]
+__all__ = ["PvName", "PvNames"]
 
 PvName = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=60)]
 

@@ -124,13 +124,23 @@ class RotationRange(BaseModel):
         return tuple((last, first) for first, last in reversed(open_parts))
 
     def blind_at(
-        self, angles_deg: NDArray[np.float64], margin_deg: float = 0.0
+        self, angles_deg: NDArray[np.float64], margin_deg: float = 0.0, swept_deg: float = 0.0
     ) -> NDArray[np.bool_]:
-        """Which of these angles lie in a blind sector, or nearer to one than the margin."""
+        """Which of these angles lie in a blind sector, or nearer to one than the margin.
+
+        Parameters
+        ----------
+        angles_deg : array, shape (n,)
+            In any turn.
+        margin_deg : float
+            On both sides of each sector.
+        swept_deg : float
+            How far the stage turns on from each angle, with its sign; all the way is looked at.
+        """
         blind = np.zeros(angles_deg.shape, dtype=np.bool_)
         for first, last in self.blind_sectors:
-            begin = first - margin_deg
-            width = last - first + 2 * margin_deg
+            begin = first - margin_deg - max(swept_deg, 0.0)
+            width = last - first + 2 * margin_deg + abs(swept_deg)
             blind |= np.mod(angles_deg - begin, _TURN) < width
         return blind
 

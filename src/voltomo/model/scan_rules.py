@@ -8,11 +8,12 @@ if TYPE_CHECKING:
     from voltomo.model.scan_spec import ScanSpec
 
 _ANGLE_DEG = 1e-6
+_TURN_DEG = 360.0
 
 
 def why_not(spec: ScanSpec) -> str:
     """Why a scan cannot be taken as it is asked for; empty where it can."""
-    for rule in (_exposure, _flats, _angles, _steps, _turns, _half, _target):
+    for rule in (_exposure, _read_out, _flats, _angles, _steps, _turns, _half, _blind, _target):
         sentence = rule(spec)
         if sentence:
             return sentence
@@ -25,6 +26,15 @@ def _exposure(spec: ScanSpec) -> str:
     return (
         f"an exposure of {spec.exposure_s:g} s does not fit into a period of {spec.period_s:g} s; "
         "lengthen period_s or shorten exposure_s"
+    )
+
+
+def _read_out(spec: ScanSpec) -> str:
+    if spec.read_out_s < spec.period_s:
+        return ""
+    return (
+        f"a rolling shutter that takes {spec.read_out_s:g} s from the first row to the last does "
+        f"not fit into a period of {spec.period_s:g} s; lengthen period_s or read fewer rows"
     )
 
 
@@ -111,5 +121,21 @@ def _half(spec: ScanSpec) -> str:
         return (
             f"half acquisition needs the axis near an edge of the detector, it is {off:.0f} "
             f"columns from the middle of {geometry.columns}; shift the stage sideways"
+        )
+    return ""
+
+
+def _blind(spec: ScanSpec) -> str:
+    if not spec.blind_sectors:
+        return ""
+    for first, last in spec.blind_sectors:
+        if not 0 < last - first < _TURN_DEG:
+            return (
+                f"a blind sector goes upwards, by less than a turn; got {first:g} to {last:g} deg"
+            )
+    if spec.angles == "golden" and spec.gate == "lease":
+        return (
+            "golden angles jump to and fro across a blind sector, and gate 'lease' leaves the beam "
+            "on meanwhile: set gate to 'trigger_window'"
         )
     return ""

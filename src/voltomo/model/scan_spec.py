@@ -17,6 +17,7 @@ from voltomo.model.names import SafeName
 from voltomo.model.place import HOME, Place
 from voltomo.model.scan_rules import why_not
 from voltomo.model.sweep_angles import Interlace, golden_angles_deg, interlace_offset
+from voltomo.model.sweep_parts import parts_of
 from voltomo.model.target import Target
 
 BlockKind = Literal["priming", "darks", "flats", "sweep"]
@@ -44,6 +45,8 @@ class Block(BaseModel):
     each trigger); all three are None where nothing is said of angles (priming, darks, flats).
     ``turns`` is how often a sweep runs through its range without stopping, ``place`` where the
     sample stage stands, ``due_s`` how long after the first sweep it begins at the earliest.
+    ``sweep`` is the number of the sweep that a block belongs to: one that passes blind sectors has
+    several blocks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +62,7 @@ class Block(BaseModel):
     turns: int = Field(default=1, ge=1)
     place: Place = HOME
     due_s: float = Field(default=0.0, ge=0)
+    sweep: int | None = None
 
     @property
     def last(self) -> int:
@@ -152,6 +156,14 @@ class ScanSpec(BaseModel):
         Whether it may take the dose that the sample's policy keeps back for the end of a series.
     stop_when : Target or None
         Ends an interlaced scan before its last sweep, once its slice is good enough.
+    row_delay_us : float
+        A rolling shutter exposes each row so much later than the one before; 0 for a global one.
+    blind_sectors : tuple of pairs
+        From and to in deg, upwards, repeated every turn: no beam there, no frames.
+    blind_margin_deg : float
+        How far from a blind sector the beam must be closed: what the stage turns while it travels.
+    whole_range : bool
+        Whether a range with a blind sector in it is refused, and not scanned with a missing wedge.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -180,6 +192,10 @@ class ScanSpec(BaseModel):
     flats_shift_mm: float = 5.0
     last_scan: bool = False
     stop_when: Target | None = None
+    row_delay_us: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    blind_sectors: tuple[tuple[float, float], ...] = ()
+    blind_margin_deg: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    whole_range: bool = False
 
     @model_validator(mode="after")
     def _can_be(self) -> ScanSpec:
@@ -215,6 +231,21 @@ class ScanSpec(BaseModel):
         """Number of triggers in the whole scan."""
         return self.blocks()[-1].last
 
+    @property
+    def row_delay_s(self) -> float:
+        """How much later each row is exposed than the one before."""
+        return 1e-6 * self.row_delay_us
+
+    @property
+    def read_out_s(self) -> float:
+        """How much later the last row is exposed than the first; 0 with a global shutter."""
+        return (self.geometry.rows - 1) * self.row_delay_s
+
+    @property
+    def frame_s(self) -> float:
+        """From the beginning of the first row's exposure to the end of the last one's."""
+        return self.exposure_s + self.read_out_s
+
     def axis_column(self, block: Block) -> float:
         """Detector column of the rotation axis in a block: its place moves it."""
         return self.geometry.axis + block.place.x_mm * 1e3 / self.geometry.pixel_um
@@ -240,7 +271,8 @@ def _blocks(spec: ScanSpec) -> tuple[Block, ...]:
     add("flats_before", "flats", spec.flats_before)
     sweeps = list(_sweeps(spec))
     for number, sweep in enumerate(sweeps):
-        add(f"sweep_{number}", "sweep", spec.geometry.projections * spec.turns, **sweep)
+        for name, count, part in parts_of(spec, number, sweep):
+            add(name, "sweep", count, **part)
         done = number + 1
         if spec.flats_every and done % spec.flats_every == 0 and done < len(sweeps):
             add(f"flats_{number}", "flats", spec.flats_before)

@@ -43,7 +43,7 @@ def unlit(record: ScanRecord, table: FrameTable) -> NDArray[np.bool_]:
     preflight = record.start.get("preflight", {})
     travel_s = float(preflight.get("shutter_travel_s", 0.0))
     middle_s = table.time_s + record.latches.utc_minus_trigger_s
-    half_s = record.spec.exposure_s / 2
+    half_s = record.spec.frame_s / 2
     for number, block in enumerate(record.blocks):
         if block.kind not in ("flats", "sweep"):
             continue

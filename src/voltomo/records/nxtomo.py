@@ -6,7 +6,7 @@ Written with h5py, integers as they were recorded, in one step: a reader never s
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -15,11 +15,18 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike
 
+from voltomo.model.scan_spec import ScanSpec
+from voltomo.model.sweep_parts import blind_wedge_deg
 from voltomo.records.baseline import ring_current_A, stage_position_m
 from voltomo.records.limits import limits_of
 from voltomo.records.nxtomo_blocks import write_blocks
 from voltomo.records.nxtomo_groups import field, group, texts
-from voltomo.records.nxtomo_rows import NXtomoRows, missing_triggers, per_block
+from voltomo.records.nxtomo_rows import (
+    NXtomoRows,
+    missing_triggers,
+    per_block,
+    per_frame_read_out_deg,
+)
 from voltomo.records.scan import Scan
 
 FLUX_UNITS = "1/s/cm^2"
@@ -62,6 +69,9 @@ def write_instrument(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5py.Gr
     beam = group(instrument, "beam", "NXbeam")
     if start.get("energy_keV") is not None:
         field(beam, "incident_energy", float(start["energy_keV"]), "keV")
+    spectrum: dict[str, Any] = dict(start.get("spectrum") or {})
+    if spectrum:
+        field(beam, "incident_energy_spread", float(spectrum["width_keV"]), "keV")
     field(beam, "flux", rows.flux_per_cm2_s, FLUX_UNITS)
     return _write_detector(instrument, scan, rows)
 
@@ -151,6 +161,7 @@ def write_voltomo(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5py.Group
     field(ours, "reason", record.reason)
     field(ours, "laminography_angle", spec.geometry.tilt_deg, "degree")
     field(ours, "roll_angle", spec.geometry.roll_deg, "degree")
+    _write_blind(ours, spec)
     replay: dict[str, Any] = dict(record.start.get("replay") or {})
     if replay:
         field(ours, "replay", json.dumps(replay, sort_keys=True))
@@ -166,11 +177,24 @@ def write_voltomo(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5py.Group
     )
     for name, values, units in per_frame:
         field(frames, name, values, units)
+    if spec.row_delay_s > 0:
+        # `rotation_angle` is the middle row's; a row is exposed so much later than the one before.
+        field(ours, "row_delay", spec.row_delay_s, "s")
+        angle = per_frame_read_out_deg(scan, rows) / (spec.geometry.rows - 1)
+        field(frames, "row_rotation_angle_step", angle, "degree")
     frames["time"].attrs["start"] = "1970-01-01T00:00:00Z"
     write_blocks(ours, frames, scan, rows)
     _write_missing(ours, scan)
     _write_dose(ours, scan)
     return ours
+
+
+def _write_blind(ours: h5py.Group, spec: ScanSpec) -> None:
+    """Where the beam was off while the stage turned on, and which directions are missing for it."""
+    if spec.blind_sectors:
+        field(ours, "blind_sectors", np.array(spec.blind_sectors), "degree")
+        wedge = np.array(blind_wedge_deg(spec), dtype=np.float64).reshape(-1, 2)
+        field(ours, "missing_wedge", wedge, "degree")
 
 
 def _write_missing(ours: h5py.Group, scan: Scan) -> None:

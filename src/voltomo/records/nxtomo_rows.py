@@ -150,7 +150,7 @@ def _invalid_rows(scan: Scan) -> NXtomoRows:
     handle, block = np.sort(handle), block[np.argsort(handle)]
     time_s = frames.time_s[places]
     if scan.clock is not None:
-        time_s = scan.clock.to_reference(time_s) + scan.record.spec.exposure_s / 2
+        time_s = scan.clock.to_reference(time_s) + scan.record.spec.frame_s / 2
     unknown = np.full(handle.shape, np.nan)
     known = table.index.size > 0 and scan.clock is not None
     return NXtomoRows(
@@ -165,3 +165,16 @@ def _invalid_rows(scan: Scan) -> NXtomoRows:
         flux_per_cm2_s=unknown,
         stored=np.zeros(handle.shape, dtype=bool),
     )
+
+
+def per_frame_read_out_deg(scan: Scan, rows: NXtomoRows) -> Floats:
+    """How much farther the stage was for each frame's last row than for its first, shape (frames,).
+
+    Not a number where a frame has no trigger of this scan.
+    """
+    table = scan.table
+    angle = np.full(rows.trigger_index.shape, np.nan)
+    known = np.isin(rows.trigger_index, table.index)
+    place = np.searchsorted(table.index, rows.trigger_index[known])
+    angle[known] = table.read_out_deg[place]
+    return angle

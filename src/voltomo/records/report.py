@@ -18,6 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.model.names import run_name
+from voltomo.model.rotation_range import wedge_sentence
+from voltomo.model.scan_spec import ScanSpec
+from voltomo.model.sweep_parts import blind_wedge_deg
 from voltomo.records.figures import (
     dose_chart,
     grey_range,
@@ -237,6 +240,10 @@ def _said(scan: Scan) -> Iterator[tuple[str, str]]:
     if beamline.get("software_guard_only"):
         yield "Guard", "software guard only: the shutter does not close by itself when it hangs"
     yield "Energy", f"not recorded, {known} assumed" if "energy" in assumed else known
+    spectrum: dict[str, Any] = dict(record.start.get("spectrum") or {})
+    if spectrum:
+        mean, width = (f"{float(spectrum[key]):.4g} keV" for key in ("mean_keV", "width_keV"))
+        yield "Spectrum", f"{spectrum['kind']}, {mean} on average, {width} wide"
     yield (
         "Angles",
         f"{geometry.projections} over {geometry.range_deg:.4g}°, {geometry.step_deg:.4g}° "
@@ -268,6 +275,11 @@ def _kind_words(scan: Scan) -> Iterator[tuple[str, str]]:
         words += [f"every {spec.every_s:g} s"] if spec.every_s else []
         yield "Sweeps", ", ".join(words)
     yield from _target_words(scan)
+    if spec.blind_sectors:
+        yield "Blind sectors", _blind_words(spec)
+    if spec.row_delay_us:
+        read_out = f"{1e3 * spec.read_out_s:.3g} ms from the first row to the last"
+        yield "Shutter of the camera", f"rolling, {read_out}; angles are the middle row's"
     if len(spec.places) > 1:
         yield "Places", f"{len(spec.places)}"
     cut = [take.block for take in scan.record.takes if take.outcome == "interrupted"]
@@ -298,6 +310,10 @@ def _target_words(scan: Scan) -> Iterator[tuple[str, str]]:
     if spared_Gy > 0:
         saved += ", " + " ".join(quantity(spared_Gy, "Gy"))
     yield "Dose saved", saved
+def _blind_words(spec: ScanSpec) -> str:
+    listed = ", ".join(f"{first:g} to {last:g}°" for first, last in spec.blind_sectors)
+    wedge = wedge_sentence(blind_wedge_deg(spec)).replace(" deg", "°")
+    return f"{listed}, the beam off there; {wedge or 'nothing is missing'}"
 
 
 def _flat_words(scan: Scan) -> str:

@@ -108,14 +108,15 @@ def _join(
     clock = None
     if frames.source.size and triggers.index.size:
         clock = track_clock(triggers, frames, record.blocks[0])
-    return join(triggers, frames, clock or ClockMap(0.0), record.spec.exposure_s), clock
+    spec = record.spec
+    table = join(triggers, frames, clock or ClockMap(0.0), spec.exposure_s, spec.read_out_s)
+    return table, clock
 
 
 def _unmatched(record: ScanRecord, triggers: Triggers, delivered: Delivered) -> FrameTable:
     nothing = np.empty(0, dtype=np.int64)
-    table = join(
-        triggers, Frames(np.empty(0), nothing, nothing), ClockMap(0.0), record.spec.exposure_s
-    )
+    none, spec = Frames(np.empty(0), nothing, nothing), record.spec
+    table = join(triggers, none, ClockMap(0.0), spec.exposure_s, spec.read_out_s)
     return replace(table, orphans=delivered.frames.source)
 
 
