@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from voltomo.devices.camera import Camera
 from voltomo.devices.connections import ConnectionWatch
 from voltomo.devices.quiet_libca import quiet_libca
 from voltomo.devices.shutter import Shutter
+from voltomo.devices.snapshots import Snapshots
 from voltomo.devices.stages import RotationStage, SampleStage
 from voltomo.devices.trigger_box import TriggerBox
 from voltomo.model.pv_names import PvNames
@@ -46,6 +48,11 @@ class Beamline:
     shutter: Shutter
     lease: BeamLease
     watch: ConnectionWatch
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Camera and trigger box as one detector, for plans that trigger and read."""
+        return Snapshots(self.camera, self.trigger)
 
     @property
     def devices(self) -> tuple[Device, ...]:

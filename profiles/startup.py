@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -25,6 +26,7 @@ def namespace(session: Session) -> dict[str, Any]:
     from voltomo.plans.scan import scan
     from voltomo.plans.tomography import tomography, tomography_step
     from voltomo.plans.verdicts import wait_verdict
+    from voltomo.plans.with_beam import with_beam
 
     devices = {
         name: getattr(session.beamline, name)
@@ -44,6 +46,7 @@ def namespace(session: Session) -> dict[str, Any]:
         "radiography": radiography,
         "flats_and_darks": flats_and_darks,
         "wait_verdict": wait_verdict,
+        "with_beam": partial(with_beam, session.beamline),
         "spec": _spec_maker(session),
         "bp": plans,
         "bps": plan_stubs,
