@@ -14,6 +14,7 @@ from ophyd import Device
 from voltomo.devices import timeouts
 from voltomo.devices.beam import BeamMonitor, Energy
 from voltomo.devices.beam_lease import BeamLease
+from voltomo.devices.beam_presence import BeamPresence
 from voltomo.devices.camera import Camera
 from voltomo.devices.connections import ConnectionWatch
 from voltomo.devices.quiet_libca import quiet_libca
@@ -21,6 +22,7 @@ from voltomo.devices.shutter import Shutter
 from voltomo.devices.snapshots import Snapshots
 from voltomo.devices.stages import RotationStage, SampleStage
 from voltomo.devices.trigger_box import TriggerBox
+from voltomo.model.beam_loss import BeamLossLimits
 from voltomo.model.pv_names import PvNames
 from voltomo.model.sentence import SentenceError
 
@@ -48,6 +50,7 @@ class Beamline:
     shutter: Shutter
     lease: BeamLease
     watch: ConnectionWatch
+    presence: BeamPresence | None = None
 
     @cached_property
     def snapshots(self) -> Snapshots:
@@ -75,6 +78,7 @@ def connect_beamline(
     *,
     frames_folder: Path | None = None,
     pvs: PvNames | None = None,
+    beam_loss: BeamLossLimits | None = None,
 ) -> Beamline:
     """Make all devices of a beamline and wait until every PV answers.
 
@@ -88,6 +92,9 @@ def connect_beamline(
         Where files of frames go; the folder that the writer shows if not given.
     pvs : PvNames, optional
         Names of the devices' PVs; those of the virtual beamline under ``prefix`` if not given.
+
+    beam_loss : BeamLossLimits, optional
+        When the beam counts as lost; not looked at if not given.
 
     Raises
     ------
@@ -124,9 +131,37 @@ def connect_beamline(
         },
     )
     lease.device_lost = watch.lost
+    presence = _presence(names, beam_loss, timeout_s)
     return Beamline(
-        rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, lease, watch
+        rotation,
+        sample_stage,
+        camera,
+        trigger,
+        beam_monitor,
+        energy,
+        shutter,
+        lease,
+        watch,
+        presence,
     )
+
+
+def _presence(
+    names: PvNames, limits: BeamLossLimits | None, timeout_s: float
+) -> BeamPresence | None:
+    """What looks whether there is beam; nothing where no limit asks for it."""
+    if limits is None or not limits.looked_at:
+        return None
+    presence = BeamPresence(names, limits)
+    try:
+        presence.connect(timeout_s)
+    except TimeoutError as error:
+        raise BeamlineIncomplete(
+            f"expected the readings that the limits of 'beam_loss' need to answer within "
+            f"{timeout_s:g} s, saw: {error}; no beam was used; see their names under 'pvs', or "
+            "leave their limits out"
+        ) from error
+    return presence
 
 
 def _wait_for_all(devices: tuple[Device, ...], timeout_s: float) -> None:

@@ -32,10 +32,13 @@ class BeamRecord:
         self._lease = lease
         self._due: deque[Settlement] = deque()
         self._last: Settlement | None = None
+        self.interruptions = 0
+        self.interrupted_s = float("-inf")
 
-    def begin(self) -> None:
-        """Forget what others had the beam for."""
+    def begin(self) -> Generator[Msg, Any, None]:
+        """Forget what others had the beam for; let the engine know of this object."""
         self._lease.take_settled()
+        yield Msg("null", self)
 
     def note(self) -> Generator[Msg, Any, None]:
         """One event for each lease that was settled since the last time."""
@@ -48,6 +51,14 @@ class BeamRecord:
             self._due.popleft()
 
     # what the engine calls
+
+    def pause(self) -> None:
+        """Take note: what was going on is done again from the last checkpoint."""
+        self.interruptions += 1
+        self.interrupted_s = time.monotonic()
+
+    def resume(self) -> None:
+        """Nothing."""
 
     def read(self) -> dict[str, Any]:
         """What the lease was for, what it cost, why it ended."""

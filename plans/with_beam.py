@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block
 from voltomo.plans.arithmetic import beam_seconds, trigger_deadline_s
 from voltomo.plans.beam_record import BeamRecord
+from voltomo.plans.beam_there import beam_gone_since, clear_of_top_up
 from voltomo.plans.clean_up import put_points_to_rest
 from voltomo.plans.preflight import demand_closed, demand_devices
 from voltomo.plans.protocols import PointBeamline
@@ -29,6 +31,7 @@ Plan = Generator[Msg, Any, Any]
 Gate = Literal["trigger_window", "lease"]
 
 _OPEN = "Open"
+_SUSPENDED_S = 1.0
 _WITHIN = ("trigger", "wait", "sleep", "null")
 """Messages between the first trigger of an exposure and its last wait."""
 
@@ -140,6 +143,7 @@ class _Lit:
     resumable: bool = False
     bundled: bool = False
     """Whether an event is being put together, in which no other one can be."""
+    lit_s: float = 0.0
     groups: set[Any] | None = None
     """Groups of the exposure that goes on; None between exposures."""
 
@@ -184,7 +188,7 @@ class _Lit:
         yield from demand_closed(beamline)
         travel_s = float((yield from bps.rd(beamline.shutter.travel_s)))
         self.window = beam_window(self.wanted.exposure_s, travel_s)
-        self.record.begin()
+        yield from self.record.begin()
         yield from bps.trigger(beamline.watch, group="devices there")
 
     def _around(self, message: Msg) -> Plan:
@@ -293,7 +297,8 @@ class _Lit:
             trigger_deadline_s=trigger_deadline_s(wanted.exposure_s) if by_trigger else None,
             stops_seen=self.stops_seen,
         )
-        self.groups = set()
+        yield from clear_of_top_up(beamline, self.seconds)
+        self.groups, self.lit_s = set(), time.monotonic()
         yield from self._done(bps.abs_set, beamline.lease, request, patience_s=LEASE_S)
         yield from bps.trigger(beamline.lease, group="beam held")
         if not by_trigger:
@@ -307,7 +312,23 @@ class _Lit:
         if self.gate == "trigger_window":
             yield from bps.sleep(self.window.tail_s)
         yield from self._done(bps.abs_set, self.beamline.lease, None, patience_s=LEASE_S)
+        yield from self._demand_beam()
         yield from self._note()
+
+    def _demand_beam(self) -> Plan:
+        """A point whose beam was lost is taken again: wait until the engine is suspended for it."""
+        record = self.record
+        while True:
+            known = record.interruptions
+            lost = yield from beam_gone_since(self.beamline, max(self.lit_s, record.interrupted_s))
+            if not lost:
+                return
+            yield from bps.sleep(_SUSPENDED_S)
+            if record.interruptions == known:
+                raise ScanFailed(
+                    f"the beam was lost during an exposure ({lost}), and nothing suspends the "
+                    "plan; the beam is off; start it again when the beam is back"
+                )
 
     def _done(self, stub: Any, device: Any, word: Any, *, patience_s: float) -> Plan:
         group = short_uid("beam")

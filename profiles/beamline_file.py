@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from voltomo.model.beam_loss import BeamLossLimits
 from voltomo.model.names import SafeName
 from voltomo.model.pv_names import PvNames
 from voltomo.model.sample import Sample
@@ -57,6 +58,8 @@ class BeamlineFile(BaseModel):
         Photon energy.
     flats_shift_mm : float
         How far the sample leaves the beam sideways for flats, to either side.
+    beam_loss : BeamLossLimits
+        When the beam counts as lost, so that scans wait for it; see `BeamLossLimits`.
     samples : list of Sample
         Samples with their limits; a sample that is not listed gets no beam.
     guard : dict
@@ -83,6 +86,7 @@ class BeamlineFile(BaseModel):
     axis_column: float | None = None
     energy_keV: float = Field(gt=0)
     flats_shift_mm: float = 5.0
+    beam_loss: BeamLossLimits = BeamLossLimits()
     samples: list[Sample] = Field(min_length=1)
     guard: dict[str, Any] = {}
     twin: dict[str, Any] = {}

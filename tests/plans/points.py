@@ -94,6 +94,8 @@ def _naive(camera: Any) -> Generator[Msg, Any, None]:
         yield Msg("save")
 
 
+_LIST: Any = [0.0, 2.0, 1.0]
+
 STOCK: dict[str, Callable[[Any], Generator[Msg, Any, Any]]] = {
     "count": lambda b: bp.count([b.camera], 3),
     "count with delay": lambda b: bp.count([b.camera, _axis("diode", 1.0)], 2, delay=0.1),
@@ -102,7 +104,7 @@ STOCK: dict[str, Callable[[Any], Generator[Msg, Any, Any]]] = {
         [b.camera], _axis("x", 0.0), 0, 1, 2, _axis("y", 0.0), 0, 1, 2
     ),
     "rel_scan": lambda b: bp.rel_scan([b.camera], _axis("x", 0.5), -1, 1, 3),
-    "list_scan": lambda b: bp.list_scan([b.camera], _axis("x", 0.0), [0.0, 2.0, 1.0]),
+    "list_scan": lambda b: bp.list_scan([b.camera], _axis("x", 0.0), _LIST),
     "adaptive_scan": _adaptive,
     "tune_centroid": _tuned,
     "a diode alone": lambda b: bp.count([_axis("diode", 1.0)], 3),
