@@ -140,3 +140,59 @@ def test_a_pause_in_an_exposure_closes_and_the_point_is_taken_again(served: Benc
     # Five openings, all of them told: the one that was cut short, too.
     assert len(found["settled"]) == len(found["cost"]) == 5
     assert sum(reason == "done" for _, reason, _, _ in found["settled"]) == 4
+
+
+LOST = """
+from voltomo.devices.beamline import connect_beamline
+from voltomo.model.beam_loss import BeamLossLimits
+from voltomo.model.geometry import Geometry
+from voltomo.model.scan_spec import ScanSpec
+from voltomo.plans.tomography import tomography
+from voltomo.profiles.beam_loss import BeamLossSuspender
+from voltomo.twin.world import Fault, World
+beamline = connect_beamline("VT:", 30.0, frames_folder=folder / "frames",
+                            beam_loss=BeamLossLimits(ring_current_mA=20, settle_s=0.5))
+beamline.lease.engine_running = lambda: str(RE.state) == "running"
+beamline.lease.on_settlement = lambda s: settled.append([s.purpose, s.reason, s.open_s, s.dose_Gy])
+camera = beamline.camera
+noted = []
+RE.install_suspender(BeamLossSuspender(beamline.presence, lambda *what: noted.append(what)))
+world = World.open(folder / "WORLD")
+def dump_when(ready):
+    def wait():
+        while not ready():
+            time.sleep(0.002)
+        world.inject(Fault("beam_dump", 0, 0, value=1.0, at_s=world.now_s() + 0.1))
+    threading.Thread(target=wait, daemon=True).start()
+dump_when(lambda: beamline.lease.held and len(events("primary")) == 1)
+RE(with_beam(beamline, bp.count([camera], 3), sample="cell", exposure_s=0.4))
+light = [e["camera_mean_counts"] for e in events("primary")]
+points = [documents[-1][1]["exit_status"], [kind for kind, _ in noted]]
+documents.clear(); noted.clear()
+geometry = Geometry(rows=64, columns=48, pixel_um=2.5, step_deg=3.0, projections=60)
+spec = ScanSpec(sample="cell", geometry=geometry, exposure_s=0.015, period_s=0.02, darks=5,
+                flats_before=5, flats_after=5)
+dump_when(lambda: beamline.lease.held and beamline.rotation.moving)
+RE(tomography(beamline, spec))
+takes = [[e["take_block"], e["take_number"], e["take_outcome"], e["take_reason"]]
+         for e in events("takes")]
+answer(light=light, points=points, takes=takes, stop=documents[-1][1]["exit_status"],
+       noted=[kind for kind, _ in noted], shutter=shutter(), settled=settled)
+"""
+
+
+def test_a_lost_beam_is_waited_for_and_what_it_cut_short_is_taken_again(served: Bench) -> None:
+    try:
+        found = served.client(RUN + LOST.replace("WORLD", served.folder.world.name))
+    finally:
+        served.world.heal()
+    assert found["points"] == ["success", ["beam_lost", "beam_back"]]
+    assert len(found["light"]) == 3
+    assert np.ptp(found["light"]) < 0.05 * np.mean(found["light"])
+    assert (found["stop"], found["noted"]) == ("success", ["beam_lost", "beam_back"])
+    assert found["shutter"] == "Closed"
+    cut = [take for take in found["takes"] if take[2] == "interrupted"]
+    assert [take[:2] for take in cut] == [["sweep_0", 1]]
+    assert cut[0][3].startswith("the beam was lost: ring current: expected at least 20 mA, saw")
+    done = [take[:2] for take in found["takes"] if take[2] == "complete"]
+    assert done[-3:] == [["flats_before", 2], ["sweep_0", 2], ["flats_after", 1]]
