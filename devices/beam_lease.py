@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -57,11 +58,19 @@ class BeamLease(GuardChannel):
         self._held: str | None = None
         self._watching: list[Status] = []
         self._need: BeamNeed | None = None
+        self._settled: deque[Settlement] = deque(maxlen=1000)
 
     @property
     def held(self) -> bool:
         """Whether this process holds a lease."""
         return self._held is not None
+
+    def take_settled(self) -> list[Settlement]:
+        """What leases have cost that were settled since the last call, oldest first."""
+        taken: list[Settlement] = []
+        while self._settled:
+            taken.append(self._settled.popleft())
+        return taken
 
     def prepare(self, need: BeamNeed) -> Status:
         """Fail with a sentence unless the sample is known and its budget covers the need."""
@@ -206,4 +215,5 @@ class BeamLease(GuardChannel):
             finally:
                 for status in watching:
                     finish(status)
+        self._settled.append(settlement)
         self.on_settlement(settlement)

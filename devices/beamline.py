@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from voltomo.devices import timeouts
 from voltomo.devices.beam import BeamMonitor, Energy
 from voltomo.devices.beam_lease import BeamLease
+from voltomo.devices.beam_presence import BeamPresence
 from voltomo.devices.camera import Camera
 from voltomo.devices.checked_motor import CheckedMotor
 from voltomo.devices.connection_table import (
@@ -25,8 +27,10 @@ from voltomo.devices.quiet_libca import quiet_libca
 from voltomo.devices.registry import make_device
 from voltomo.devices.shutter import Shutter
 from voltomo.devices.slits import Slits
+from voltomo.devices.snapshots import Snapshots
 from voltomo.devices.stages import RotationStage, SampleStage
 from voltomo.devices.trigger_box import TriggerBox
+from voltomo.model.beam_loss import BeamLossLimits
 from voltomo.model.device_entries import EVERYWHERE, DeviceEntry
 from voltomo.model.keep_out import KeepOut
 from voltomo.model.pv_names import PvNames
@@ -56,6 +60,7 @@ class Beamline:
     further: Mapping[str, Any] = field(default_factory=dict[str, Any])
     states: tuple[DeviceState, ...] = ()
     rotation_range: RotationRange = field(default_factory=RotationRange)
+    presence: BeamPresence | None = None
 
     def __getattr__(self, name: str) -> Any:
         """A further device, by its name in the beamline file."""
@@ -63,6 +68,11 @@ class Beamline:
         if name in further:
             return further[name]
         raise AttributeError(_lacking(name, self.__dict__.get("states", ())))
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Camera and trigger box as one detector, for plans that trigger and read."""
+        return Snapshots(self.camera, self.trigger)
 
     @property
     def axes(self) -> dict[str, CheckedMotor]:
@@ -111,6 +121,8 @@ class BeamlinePlan:
         Cables and blind sectors of the rotation.
     keep_out : tuple of KeepOut
         Where axes must not be together.
+    beam_loss : BeamLossLimits, optional
+        When the beam counts as lost; not looked at if not given.
     """
 
     prefix: str
@@ -118,6 +130,7 @@ class BeamlinePlan:
     devices: Mapping[str, DeviceEntry] = field(default_factory=dict[str, DeviceEntry])
     rotation: RotationRange = field(default_factory=RotationRange)
     keep_out: tuple[KeepOut, ...] = ()
+    beam_loss: BeamLossLimits | None = None
 
 
 def connect_beamline(
@@ -173,6 +186,7 @@ def connect_beamline(
         further=further,
         states=tuple(states),
         rotation_range=plan.rotation,
+        presence=_presence(plan.pvs, plan.beam_loss, timeout_s),
     )
     keep_out(plan.keep_out, beamline.axes)
     return beamline
@@ -205,3 +219,21 @@ def make_devices(
     for name, entry in plan.devices.items():
         wanted[name] = Wanted(name, make_device(name, entry), entry.required)
     return wanted
+
+
+def _presence(
+    names: PvNames, limits: BeamLossLimits | None, timeout_s: float
+) -> BeamPresence | None:
+    """What looks whether there is beam; nothing where no limit asks for it."""
+    if limits is None or not limits.looked_at:
+        return None
+    presence = BeamPresence(names, limits)
+    try:
+        presence.connect(timeout_s)
+    except TimeoutError as error:
+        raise BeamlineIncomplete(
+            f"expected the readings that the limits of 'beam_loss' need to answer within "
+            f"{timeout_s:g} s, saw: {error}; no beam was used; see their names under 'pvs', or "
+            "leave their limits out"
+        ) from error
+    return presence

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from voltomo.devices.faults import fault
-from voltomo.model.frame_layout import STAMPS, UNIQUE_IDS
+from voltomo.model.frame_layout import FRAMES, STAMPS, UNIQUE_IDS
 from voltomo.model.frame_table import Frames
+
+_READ_AGAIN_S = 0.01
 
 
 def read_stamps(path: Path) -> Frames:
@@ -50,3 +53,26 @@ def check_room(folder: Path, need_bytes: int) -> None:
             f"{free / 1e9:.2f} GB",
             "no beam was used; make room or take fewer frames",
         )
+
+
+def mean_counts(path: Path, row: int, patience_s: float) -> float:
+    """Mean of one frame of a file that is being written.
+
+    Raises
+    ------
+    DeviceFault
+        It cannot be read within the time.
+    """
+    end_s = time.monotonic() + patience_s
+    seen = "no such frame"
+    while time.monotonic() < end_s:
+        try:
+            with h5py.File(path, "r", libver="latest", swmr=True) as file:
+                frames = file[FRAMES]
+                if isinstance(frames, h5py.Dataset) and frames.shape[0] > row:
+                    return float(np.mean(frames[row]))
+        except OSError as error:
+            # Its writer is about to write the head.
+            seen = str(error)
+        time.sleep(_READ_AGAIN_S)
+    raise fault("camera", f"frame {row} of {path.name} to be readable", seen)

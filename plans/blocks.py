@@ -17,6 +17,7 @@ from voltomo.plans.arithmetic import (
     sweep_path,
     trigger_deadline_s,
 )
+from voltomo.plans.beam_there import clear_of_top_up
 from voltomo.plans.stubs import (
     ARM_S,
     Run,
@@ -149,6 +150,7 @@ def _lease_for(run: Run, take: Take, stops: Sequence[Stop]) -> Plan:
     spec, facts = run.spec, run.facts
     longest_s = max(moves_s(stops, facts.pace), default=0.0) if spec.gate == "lease" else 0.0
     seconds = steps_beam_seconds(spec, stops, facts.window, facts.pace)
+    yield from clear_of_top_up(run.beamline, seconds)
     yield from take_lease(run, take, seconds, trigger_deadline_s(spec.period_s, longest_s))
 
 

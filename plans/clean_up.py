@@ -10,7 +10,7 @@ from bluesky import Msg
 from bluesky import plan_stubs as bps
 from bluesky.utils import short_uid
 
-from voltomo.plans.protocols import TomographyBeamline
+from voltomo.plans.protocols import PointBeamline, TomographyBeamline
 from voltomo.plans.words import CLOSED, ScanFailed, innermost
 
 Plan = Generator[Msg, Any, Any]
@@ -92,6 +92,28 @@ def clean_up(
     steps += [_speed(beamline), _shut(beamline, shut)]
     steps += [("the sample was not brought back", _bringing_back(at, shut)) for at in home]
     beamline.watch.release()
+    return (yield from _attempts(steps))
+
+
+def put_points_to_rest(beamline: PointBeamline) -> Generator[Msg, Any, list[str]]:
+    """Behind a plan of single exposures: beam off, triggers off, file closed.
+
+    Parameters
+    ----------
+    beamline : PointBeamline
+        The devices.
+
+    Returns
+    -------
+    list of str
+        A sentence for each step that could not be done.
+    """
+    steps: list[Step] = [
+        ("the checkpoint could not be cleared", bps.clear_checkpoint),
+        ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
+        ("the camera could not be stopped", lambda: _prepare(beamline.snapshots, 45.0)),
+        _shut(beamline),
+    ]
     return (yield from _attempts(steps))
 
 

@@ -74,6 +74,18 @@ def further_devices(beamline: TomographyBeamline) -> tuple[Any, ...]:
     return tuple(getattr(beamline, "further", {}).values())
 
 
+class PointBeamline(TomographyBeamline, Protocol):
+    """Devices of a tomography, and those of plans that trigger and read.
+
+    ``snapshots`` is Preparable (SnapshotSetup, Snapshot, None), Triggerable, Readable and
+    WritesStreamAssets: camera and trigger hardware as one detector. ``shutter`` is Preparable
+    with the state that it shall be found in. ``lease`` has ``take_settled``.
+    """
+
+    @property
+    def snapshots(self) -> Any: ...  # noqa: D102
+
+
 def tilt_stage(beamline: TomographyBeamline) -> Any | None:
     """The stage that leans the rotation axis (deg), Movable and Checkable; None without one."""
     return getattr(beamline, "tilt", None)

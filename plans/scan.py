@@ -19,6 +19,7 @@ from voltomo.model.scan_spec import Block, PlanName, ScanSpec
 from voltomo.model.stream_names import STREAMS, TRIGGERS
 from voltomo.model.sweep_parts import blind_wedge_deg
 from voltomo.plans.arithmetic import approach_deg
+from voltomo.plans.beam_there import beam_gone_since, clear_of_top_up, why_interrupted
 from voltomo.plans.blocks import run_block
 from voltomo.plans.clean_up import Home, clean_up, put_to_rest
 from voltomo.plans.preflight import Facts, demand_closed, fit, preflight
@@ -27,7 +28,7 @@ from voltomo.plans.protocols import TomographyBeamline, further_devices, tilt_st
 from voltomo.plans.stand import Stand
 from voltomo.plans.stop_when import Decisions
 from voltomo.plans.stubs import Run, Take, collect_frames, collect_triggers
-from voltomo.plans.takes import Takes
+from voltomo.plans.takes import Interrupted, Takes
 from voltomo.plans.verdicts import VerdictSource
 from voltomo.plans.words import INTERRUPTIONS, ScanFailed, ScanRefused, innermost
 
@@ -243,18 +244,20 @@ def _whole(run: Run, at: _Progress, position: int) -> Plan:
     while True:
         yield from takes.undisturbed(lambda: _ready(run, at, block))
         take = Take(block, takes.begin(block), behind_a_gap=run.decisions.ended)
-        before, at.block = takes.count, block
+        before, at.block, begun_s = takes.count, block, time.monotonic()
         try:
             pages = yield from run_block(run, take)
+            if block.lit and (yield from beam_gone_since(run.beamline, begun_s)):
+                raise Interrupted
         except INTERRUPTIONS:
             raise
         except Exception as error:
-            if takes.count == before:
+            if takes.count == before and not isinstance(error, Interrupted):
                 raise
             log.info("%s was cut short and is taken again: %s", block.name, innermost(error))
         else:
             break
-        yield from _after_an_interruption(run, at, block)
+        yield from _after_an_interruption(run, at, block, begun_s)
         if block.kind == "sweep":
             flats = [n for n in range(position) if blocks[n].kind == "flats"]
             if flats:
@@ -268,13 +271,13 @@ def _whole(run: Run, at: _Progress, position: int) -> Plan:
         check_priming(run.beamline, block, pages)
 
 
-def _after_an_interruption(run: Run, at: _Progress, block: Block) -> Plan:
+def _after_an_interruption(run: Run, at: _Progress, block: Block, begun_s: float) -> Plan:
     """Keep what was recorded of a take that was cut short, and put its devices to rest."""
     problems = yield from run.takes.undisturbed(
         lambda: put_to_rest(run.beamline, _leftovers(run, at))
     )
     at.block = None
-    yield from run.takes.note(block, "interrupted", "the engine was paused or suspended")
+    yield from run.takes.note(block, "interrupted", why_interrupted(run.beamline, begun_s))
     if problems:
         raise ScanFailed("a block cannot be taken again: " + "; and ".join(problems))
 
@@ -288,8 +291,10 @@ def _ready(run: Run, at: _Progress, block: Block) -> Plan:
     yield from bps.wait(_TURNED)
     if block.kind == "flats":
         yield from at.stand.beside()
+        yield from clear_of_top_up(run.beamline, block.seconds)
         return
     yield from at.stand.at(block.place)
+    yield from clear_of_top_up(run.beamline, 0.0 if block.stepped else block.seconds)
     if at.first_sweep_s is None:
         at.first_sweep_s = time.monotonic()
     yield from _until(at.first_sweep_s + block.due_s)

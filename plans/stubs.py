@@ -22,7 +22,7 @@ from voltomo.plans.takes import Takes
 
 FLUSH_S = 0.25
 ARM_S = 30.0
-_LEASE_S = 8.0
+LEASE_S = 8.0
 
 Plan = Generator[Msg, Any, Any]
 
@@ -88,7 +88,7 @@ def take_lease(run: Run, take: Take, seconds: float, deadline_s: float) -> Plan:
         stops_seen=run.facts.stops_seen,
     )
     yield from bps.abs_set(run.beamline.lease, request, group="lease")
-    yield from run.takes.wait("lease", timeout=_LEASE_S)
+    yield from run.takes.wait("lease", timeout=LEASE_S)
     yield from bps.trigger(run.beamline.lease, group="beam held")
 
 
@@ -97,7 +97,7 @@ def give_back(run: Run) -> Plan:
     yield from bps.sleep(run.facts.window.tail_s)
     run.takes.demand_quiet()
     yield from bps.abs_set(run.beamline.lease, None, group="settle")
-    yield from run.takes.wait("settle", timeout=_LEASE_S)
+    yield from run.takes.wait("settle", timeout=LEASE_S)
 
 
 def collect_triggers(beamline: TomographyBeamline) -> Plan:

@@ -21,6 +21,7 @@ from voltomo.dose.material_file import (
     materials_with,
 )
 from voltomo.dose.materials import MaterialList, shipped_materials
+from voltomo.model.beam_loss import BeamLossLimits
 from voltomo.model.device_entries import DeviceEntry, virtual_devices
 from voltomo.model.keep_out import KeepOut
 from voltomo.model.names import SafeName
@@ -73,6 +74,8 @@ class BeamlineFile(BaseModel):
         Of a pink or white beam; monochromatic if not given.
     flats_shift_mm : float
         How far the sample leaves the beam sideways for flats, to either side.
+    beam_loss : BeamLossLimits
+        When the beam counts as lost, so that scans wait for it; see `BeamLossLimits`.
     material_file : Path or None
         Own materials, beside this file; samples, guard and policies know them.
     samples : list of Sample
@@ -112,6 +115,7 @@ class BeamlineFile(BaseModel):
     energy_keV: float = Field(gt=0)
     spectrum: SpectrumEntry | None = None
     flats_shift_mm: float = 5.0
+    beam_loss: BeamLossLimits = BeamLossLimits()
     material_file: Path | None = None
     samples: list[Sample] = Field(min_length=1)
     devices: dict[str, DeviceEntry] = {}

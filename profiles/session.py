@@ -169,7 +169,14 @@ def _connect(
     run_log = opened.log
     resources.callback(run_log.close)
     prefix = addresses.prefix
-    plan = BeamlinePlan(prefix, addresses.names, file.all_devices, file.rotation, file.keep_out)
+    plan = BeamlinePlan(
+        prefix,
+        addresses.names,
+        file.all_devices,
+        file.rotation,
+        file.keep_out,
+        file.beam_loss,
+    )
     beamline = connect_beamline(prefix, timeout_s, frames_folder=folder.frames, plan=plan)
     engine = SessionEngine(interrupts)
     # The engine's own versions stay; numbers go on where the last session ended.
@@ -185,6 +192,22 @@ def _connect(
         run_log.append_entry("settlement", settlement.model_dump(mode="json"))
 
     beamline.lease.on_settlement = note
+    _wait_for_lost_beam(engine, beamline, run_log, resources)
     return Session(
         folder, file, engine, beamline, live, run_log, opened.closed, interrupts, resources
     )
+
+
+def _wait_for_lost_beam(
+    engine: SessionEngine, beamline: Beamline, run_log: RunLog, resources: ExitStack
+) -> None:
+    """Suspend the engine while the beam is lost, where somebody looks."""
+    from voltomo.profiles.beam_loss import BeamLossSuspender
+
+    presence = beamline.presence
+    if presence is None:
+        return
+    suspender = BeamLossSuspender(presence, run_log.append_entry)
+    engine.install_suspender(suspender)
+    resources.callback(presence.close)
+    resources.callback(suspender.remove)

@@ -29,6 +29,7 @@ def namespace(session: Session) -> dict[str, Any]:
     from voltomo.plans.stop_when import stop_when
     from voltomo.plans.tomography import tomography, tomography_step
     from voltomo.plans.verdicts import wait_verdict
+    from voltomo.plans.with_beam import with_beam
 
     devices = {
         name: getattr(session.beamline, name)
@@ -50,6 +51,7 @@ def namespace(session: Session) -> dict[str, Any]:
         "wait_verdict": wait_verdict,
         "stop_when": stop_when,
         "calibrate_flux": partial(calibrate_flux, session),
+        "with_beam": partial(with_beam, session.beamline),
         "spec": _spec_maker(session),
         "bp": plans,
         "bps": plan_stubs,

@@ -15,6 +15,11 @@ from voltomo.model.scan_spec import ScanSpec
 from voltomo.plans.takes import Takes
 
 
+def without_origins(monkeypatch: Any) -> None:
+    """Let bluesky make plans without noting where each was made, which takes most of the time."""
+    monkeypatch.setattr("bluesky.utils.traceback", SimpleNamespace(format_stack=lambda: ["", ""]))
+
+
 class Named:
     """A device that has a name and one value."""
 

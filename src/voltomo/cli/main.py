@@ -284,6 +284,8 @@ def dose_show(
     from voltomo.cli.dose_show import run_dose_show
 
     run_dose_show(sample, run_folder, beamline, ledger, output)
+
+
 @beamline_commands.command("check")
 def beamline_check(
     file: Annotated[

@@ -25,6 +25,7 @@ _BANNER = """\
 voltomo {version}: beamline {name!r} in {folder}; page http://127.0.0.1:{page}/
   RE(tomography(beamline, spec(projections=200)))   one scan; its uid comes back
   spec(projections=…, exposure_s=…, period_s=…, sweeps=…, sample=…)   as in a scan file
+  RE(with_beam(bp.count([camera], 3), sample=…, exposure_s=…))   a stock plan with beam
   samples: {samples}
   devices: rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, live
   bp, bps: bluesky's plans and stubs

@@ -65,3 +65,20 @@ class BeamNeed:
     sample: str
     seconds: float
     last_scan: bool = False
+
+
+@dataclass(frozen=True)
+class SnapshotSetup:
+    """Frames of a run one by one: file name without suffix, exposure, how many at most."""
+
+    file_name: str
+    exposure_s: float
+    points: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The next frame, and the window in which the beam may be open for it; see `TriggerTrain`."""
+
+    gate_lead_s: float
+    gate_tail_s: float

@@ -46,6 +46,11 @@ class PvNames(BaseModel):
         calibrated against.
     ring_current : str or None
         Ring current in mA.
+    beam_x, beam_y : str or None
+        Where the beam stands, across and up, µm from its place; asked only where the limits of
+        ``beam_loss`` need it.
+    top_up_in : str or None
+        Seconds to the next fill of the ring, below 0 where none is planned; asked as those.
     attenuator, attenuator_readback : str or None
         Transmission of the attenuator, 0 to 1.
     energy, energy_readback : str
@@ -68,6 +73,9 @@ class PvNames(BaseModel):
     beam_monitor: PvName = Field(default_factory=_behind("prefix", "Beam:Monitor"))
     flux_detector: PvName | None = Field(default_factory=_behind("prefix", "Beam:Diode"))
     ring_current: PvName | None = Field(default_factory=_behind("prefix", "Beam:RingCurrent"))
+    beam_x: PvName | None = Field(default_factory=_behind("prefix", "Beam:PositionX"))
+    beam_y: PvName | None = Field(default_factory=_behind("prefix", "Beam:PositionY"))
+    top_up_in: PvName | None = Field(default_factory=_behind("prefix", "Beam:TopUpIn"))
     attenuator: PvName | None = Field(default_factory=_behind("prefix", "Beam:Attenuator"))
     attenuator_readback: PvName | None = Field(
         default_factory=_behind("prefix", "Beam:Attenuator_RBV")

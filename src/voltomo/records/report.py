@@ -310,6 +310,8 @@ def _target_words(scan: Scan) -> Iterator[tuple[str, str]]:
     if spared_Gy > 0:
         saved += ", " + " ".join(quantity(spared_Gy, "Gy"))
     yield "Dose saved", saved
+
+
 def _blind_words(spec: ScanSpec) -> str:
     listed = ", ".join(f"{first:g} to {last:g}°" for first, last in spec.blind_sectors)
     wedge = wedge_sentence(blind_wedge_deg(spec)).replace(" deg", "°")

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.twin.cell_shapes import make_cell
-from voltomo.twin.gas_bubbles import bubbles
 from voltomo.twin.electrode_shapes import make_electrode
+from voltomo.twin.gas_bubbles import bubbles
 from voltomo.twin.pouch_shapes import make_pouch
 from voltomo.twin.projector import (
     add_cylinders,
