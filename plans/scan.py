@@ -18,9 +18,10 @@ from voltomo.model.scan_spec import Block, PlanName, ScanSpec
 from voltomo.plans.arithmetic import approach_deg
 from voltomo.plans.blocks import run_block
 from voltomo.plans.clean_up import Home, clean_up, put_to_rest
+from voltomo.plans.posture import Posture
 from voltomo.plans.preflight import Facts, demand_closed, preflight
 from voltomo.plans.priming import check_priming
-from voltomo.plans.protocols import TomographyBeamline, tilt_stage
+from voltomo.plans.protocols import TomographyBeamline, alignment_axes
 from voltomo.plans.stand import Stand
 from voltomo.plans.stubs import STREAMS, TRIGGERS, Run, Take, collect_frames, collect_triggers
 from voltomo.plans.takes import Takes
@@ -46,6 +47,7 @@ def scan(
     plan_names: tuple[PlanName, ...] = (),
     live: Live | None = None,
     md: Mapping[str, Any] | None = None,
+    posture: Posture | None = None,
 ) -> Generator[Msg, Any, str]:
     """Take a scan of any kind: priming, darks, and its flats and sweeps in their order.
 
@@ -66,6 +68,8 @@ def scan(
         Subscribed to the documents of this run.
     md : mapping, optional
         Further entries of the start document; they win over the plan's own.
+    posture : Posture, optional
+        A further axis that stands elsewhere in each sweep, and goes home on every path.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def scan(
         facts = yield from takes.undisturbed(lambda: preflight(beamline, spec))
         if live is not None:
             token = yield from bps.subscribe("all", live)
-        return (yield from _run(beamline, spec, facts, takes, dict(md or {})))
+        return (yield from _run(beamline, spec, facts, takes, dict(md or {}), posture))
     finally:
         takes.release()
         if token is not None:
@@ -117,7 +121,12 @@ def start_metadata(beamline: TomographyBeamline, spec: ScanSpec, facts: Facts) -
 
 
 def _run(
-    beamline: TomographyBeamline, spec: ScanSpec, facts: Facts, takes: Takes, md: dict[str, Any]
+    beamline: TomographyBeamline,
+    spec: ScanSpec,
+    facts: Facts,
+    takes: Takes,
+    md: dict[str, Any],
+    posture: Posture | None,
 ) -> Generator[Msg, Any, str]:
     """Open the run, scan, put everything to rest, close the run with the reason."""
     uid = yield from bps.open_run(start_metadata(beamline, spec, facts) | md)
@@ -130,7 +139,7 @@ def _run(
         # Else somebody stopped or aborted: the engine closes the run with the reason they gave.
 
     yield from bpp.contingency_wrapper(
-        _scan_and_rest(Run(beamline, spec, facts, uid, takes)),
+        _scan_and_rest(Run(beamline, spec, facts, uid, takes, posture)),
         except_plan=failed,
         else_plan=bps.close_run,
     )
@@ -180,6 +189,8 @@ def _home(run: Run) -> list[Home]:
     home = [Home("sample x", stage.x, facts.sample_x_mm)]
     if facts.sample_z_mm is not None:
         home.append(Home("sample z", stage.z, facts.sample_z_mm))
+    if run.posture is not None:
+        home.append(Home(run.posture.name, run.posture.axis, run.posture.home))
     return home
 
 
@@ -212,6 +223,8 @@ def _blocks(run: Run, at: _Progress) -> Plan:
     for position in range(len(blocks)):
         yield from _whole(run, at, position)
     yield from takes.undisturbed(at.stand.home)
+    if run.posture is not None:
+        yield from takes.undisturbed(run.posture.leave)
     yield from _baseline(run)
     at.whole = True
 
@@ -270,6 +283,8 @@ def _ready(run: Run, at: _Progress, block: Block) -> Plan:
         yield from at.stand.beside()
         return
     yield from at.stand.at(block.place)
+    if run.posture is not None:
+        yield from run.posture.take(block)
     if at.first_sweep_s is None:
         at.first_sweep_s = time.monotonic()
     yield from _until(at.first_sweep_s + block.due_s)
@@ -291,14 +306,13 @@ def _next_place(run: Run, position: int) -> Place:
 def _baseline(run: Run) -> Plan:
     """Where everything stands, one event."""
     beamline = run.beamline
-    tilt = tilt_stage(beamline)
     devices = [
         beamline.rotation,
         beamline.sample_stage,
         beamline.energy,
         beamline.beam_monitor,
         beamline.shutter,
-        *([] if tilt is None else [tilt]),
+        *alignment_axes(beamline).values(),
     ]
     yield from bps.create(name="baseline")
     for device in devices:

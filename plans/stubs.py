@@ -14,6 +14,7 @@ from voltomo.model.arming import FrameBlock, TriggerTrain
 from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, BlockKind, ScanSpec
 from voltomo.model.takes import take_name
+from voltomo.plans.posture import Posture
 from voltomo.plans.preflight import Facts
 from voltomo.plans.protocols import TomographyBeamline
 from voltomo.plans.takes import Takes
@@ -43,6 +44,7 @@ class Run:
     facts: Facts
     uid: str
     takes: Takes
+    posture: Posture | None = None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,9 @@ class PvNames(BaseModel):
         Motor records.
     sample_y, sample_z : str or None
         Motor records, where there are such axes.
+    tilt, focus, camera_roll : str or None
+        Motor records that an alignment and a laminography move: lean of the axis (deg), focus of
+        the camera (mm), its turn about the beam (deg). Where they do not answer, there are none.
     camera : str
         First part of areaDetector's names, in front of ``cam1:``, ``HDF1:`` and ``Pva1:``.
     frames : str
@@ -58,6 +61,9 @@ class PvNames(BaseModel):
     sample_x: PvName = Field(default_factory=_behind("prefix", "Stage:X"))
     sample_y: PvName | None = Field(default_factory=_behind("prefix", "Stage:Y"))
     sample_z: PvName | None = Field(default_factory=_behind("prefix", "Stage:Z"))
+    tilt: PvName | None = Field(default_factory=_behind("prefix", "Stage:Tilt"))
+    focus: PvName | None = Field(default_factory=_behind("prefix", "Detector:Focus"))
+    camera_roll: PvName | None = Field(default_factory=_behind("prefix", "Detector:Roll"))
     camera: PvName = Field(default_factory=_behind("prefix", "Cam:"))
     frames: PvName = Field(default_factory=_behind("camera", "Pva1:Image"))
     trigger: PvName = Field(default_factory=_behind("prefix", "Trigger:"))
