@@ -77,7 +77,7 @@ def look_round(integrals: Image, angles_deg: ArrayLike) -> Look:
     angles = np.asarray(angles_deg, np.float64)
     missing = no_contrast(integrals)
     if missing:
-        return Look(*(unknown(missing),) * 4, 0.0, unknown(missing))
+        return Look.nothing(missing)
     try:
         found = find_axis(integrals, angles)
     except ValueError as reason:
@@ -198,9 +198,7 @@ def _solved(pairs: list[tuple[float, Shift]], reason: str) -> Displacement:
     rows = np.array([shift.rows for _, shift in pairs])
     sigma = max(max(shift.columns_sigma for _, shift in pairs), SMALLEST_SIGMA)
     rows_sigma = max(max(shift.rows_sigma for _, shift in pairs), SMALLEST_SIGMA)
-    up = Estimate(
-        float(rows.mean()), max(rows_sigma, float(rows.std())) / math.sqrt(len(rows))
-    )
+    up = Estimate(float(rows.mean()), max(rows_sigma, float(rows.std())) / math.sqrt(len(rows)))
     if not math.isfinite(rows_sigma) or rows_sigma > 1:
         up = unknown("the sample looks the same at every height")
     terms = np.stack([np.ones(len(angles)), np.cos(angles), np.sin(angles)], axis=1)
@@ -213,9 +211,7 @@ def _solved(pairs: list[tuple[float, Shift]], reason: str) -> Displacement:
     if free > 0:
         sigma = max(sigma, math.sqrt(float(left @ left) / free))
     spread = sigma * np.sqrt(np.diag(np.linalg.inv(terms.T @ terms)))
-    across, x, y = (
-        Estimate(float(v), float(s)) for v, s in zip(found, spread, strict=True)
-    )
+    across, x, y = (Estimate(float(v), float(s)) for v, s in zip(found, spread, strict=True))
     return Displacement(across, up, x, y)
 
 

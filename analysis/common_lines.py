@@ -33,9 +33,7 @@ def line_angle(pitch_deg: float, apart_deg: float) -> float:
     it lies at ``atan(sin p tan(D/2))`` from the axis, to one side in the first view and to the
     other in the second.
     """
-    return math.atan(
-        math.sin(math.radians(pitch_deg)) * math.tan(math.radians(apart_deg) / 2)
-    )
+    return math.atan(math.sin(math.radians(pitch_deg)) * math.tan(math.radians(apart_deg) / 2))
 
 
 def pitch_of_views(
@@ -158,9 +156,11 @@ def _fine_structure(view: Image) -> Floats:
 
 def _top(values: Floats, figures: Floats) -> float:
     """Peak of the parabola through the values, NaN where there is none between them."""
-    square, slope, _ = np.polyfit(values - values.mean(), figures, 2)
+    away = values - values.mean()
+    terms = np.stack([away * away, away, np.ones(len(away))], axis=1)
+    square, slope, _ = (float(v) for v in np.linalg.lstsq(terms, figures, rcond=None)[0])
     if not square < 0:
         return math.nan
-    top = float(-slope / (2 * square))
+    top = -slope / (2 * square)
     reach = 1.5 * float(values[-1] - values[0]) / 2
     return float(values.mean()) + top if abs(top) <= reach else math.nan

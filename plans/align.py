@@ -43,7 +43,7 @@ def align(
     mode: AlignmentMode = "show",
     options: AlignOptions = _DEFAULT,
 ) -> Generator[Msg, Any, Alignment]:
-    """Find exposure, focus, pixel size, axis, roll, pitch and centring for a scan that shall follow.
+    """Find exposure, focus, pixel size, axis, roll, pitch and centring for a scan to come.
 
     Flats beside the sample give the exposure and cost no dose. Then come two radiographs at each
     of a few places of the focus, some round the turn, and two at each of two places across the
@@ -117,13 +117,17 @@ def _exposure(work: Work) -> Generator[Msg, Any, bool]:
         if abs(wanted_s - work.exposure_s) < 1e-3 * work.exposure_s:
             level = "are saturated" if saturated else f"reach {part:.1%} of the full well"
             side = "shorter" if part > HIGHEST else "longer"
+            cure = "put an attenuator in" if part > HIGHEST else "look at shutter and beam"
             why = (
-                f"flats {level} at {1e3 * work.exposure_s:g} ms, and no {side} exposure is allowed; "
-                f"{'put an attenuator in' if side == 'shorter' else 'look at shutter and beam'}"
+                f"flats {level} at {1e3 * work.exposure_s:g} ms, and no {side} exposure is "
+                f"allowed; {cure}"
             )
             break
         work.exposure_s = wanted_s
-    why = why or f"flats did not come to {LOWEST:.0%} to {HIGHEST:.0%} of the full well: the beam is not steady"
+    why = why or (
+        f"flats did not come to {LOWEST:.0%} to {HIGHEST:.0%} of the full well: the beam is not "
+        "steady"
+    )
     work.found("exposure", "ms", unknown(why), str)
     for name, unit in (("focus", "mm"), ("axis", "column"), ("roll", "deg"), ("pitch", "deg"),
                        ("pixel size", "um"), ("centring", "% of the field")):  # fmt: skip
@@ -246,9 +250,7 @@ def _tilt(work: Work, upright: Look) -> Plan:
     except ScanRefused as refused:
         work.found(name, "deg", unknown(str(refused)), str)
         return
-    estimate = yield from work.aside(
-        lambda: work.estimators.tilt_deg(seen, upright, wanted_deg)
-    )
+    estimate = yield from work.aside(lambda: work.estimators.tilt_deg(seen, upright, wanted_deg))
     work.found(
         name, "deg", estimate,
         lambda text: f"laminography tilt {text}, with the stage at {wanted_deg:g} deg",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from voltomo.model.geometry import Geometry
 from voltomo.model.place import Place
 from voltomo.model.scan_spec import ScanSpec
 
@@ -86,7 +89,7 @@ class SmallScans:
         }
         return ScanSpec.model_validate(values | changes)
 
-    def _geometry(self, step_deg: float, views: int, tilt_deg: float = 0.0) -> object:
+    def _geometry(self, step_deg: float, views: int, tilt_deg: float = 0.0) -> Geometry:
         own = self.spec.geometry
         changes = {"step_deg": step_deg, "projections": views, "tilt_deg": tilt_deg}
         return own.model_copy(update=changes | {"region": None, "roll_deg": 0.0})
@@ -117,6 +120,30 @@ class SmallScans:
         return self._spec(
             exposure_s,
             geometry=self._geometry(360.0 / count, count, tilt_deg),
+            stored_flats=flats,
+        )
+
+    def again(
+        self, exposure_s: float, flats: str, reference_deg: NDArray[np.float64], views: int
+    ) -> ScanSpec:
+        """Radiographs at some of the angles of others, evenly apart.
+
+        Raises
+        ------
+        ValueError
+            The others are too few.
+        """
+        count = len(reference_deg)
+        if count < views:
+            raise ValueError(f"a reference needs {views} radiographs or more, it has {count}")
+        every = count // views
+        apart = reference_deg[: views * every : every]
+        step_deg = float(np.mean(np.diff(apart)))
+        geometry = self._geometry(abs(step_deg), views)
+        start_deg = float(apart[0] if step_deg > 0 else apart[-1])
+        return self._spec(
+            exposure_s,
+            geometry=geometry.model_copy(update={"start_deg": start_deg}),
             stored_flats=flats,
         )
 

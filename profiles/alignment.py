@@ -63,7 +63,7 @@ class RecordedEstimators:
         """Axis, roll, pitch and the sample's place."""
         bright = _too_bright(seen)
         if bright:
-            return Look(*(unknown(bright),) * 4, 0.0, unknown(bright))
+            return Look.nothing(bright)
         return alignment.look_round(seen.integrals, seen.angles_deg)
 
     def tilt_deg(self, seen: Radiographs, upright: Look, about_deg: float) -> Estimate:

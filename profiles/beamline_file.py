@@ -51,6 +51,8 @@ class BeamlineFile(BaseModel):
         Size of the camera's frame.
     pixel_um : float
         Pixel size at the sample.
+    full_well : int
+        Highest count of a pixel of the camera.
     axis_column : float or None
         Detector column of the rotation axis; the middle if not given.
     energy_keV : float
@@ -80,6 +82,7 @@ class BeamlineFile(BaseModel):
     rows: int = Field(gt=0)
     columns: int = Field(gt=0)
     pixel_um: float = Field(gt=0)
+    full_well: int = Field(default=65535, gt=0)
     axis_column: float | None = None
     energy_keV: float = Field(gt=0)
     flats_shift_mm: float = 5.0

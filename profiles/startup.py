@@ -25,7 +25,9 @@ def namespace(session: Session) -> dict[str, Any]:
     from voltomo.plans.scan import scan
     from voltomo.plans.tomography import tomography, tomography_step
     from voltomo.plans.verdicts import wait_verdict
+    from voltomo.profiles.aligning import Aligning
 
+    aligning = Aligning(session)
     devices = {
         name: getattr(session.beamline, name)
         for name in ("rotation", "sample_stage", "camera", "trigger", "beam_monitor", "energy")
@@ -44,6 +46,8 @@ def namespace(session: Session) -> dict[str, Any]:
         "radiography": radiography,
         "flats_and_darks": flats_and_darks,
         "wait_verdict": wait_verdict,
+        "align": aligning.align,
+        "recenter": aligning.recenter,
         "spec": _spec_maker(session),
         "bp": plans,
         "bps": plan_stubs,

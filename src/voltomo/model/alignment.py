@@ -108,6 +108,12 @@ class Look:
     off_axis_angle_deg: float
     middle_row: Estimate
 
+    @classmethod
+    def nothing(cls, why_not: str) -> Look:
+        """Nothing could be told, for a reason."""
+        lost = unknown(why_not)
+        return cls(lost, lost, lost, lost, 0.0, lost)
+
 
 @dataclass(frozen=True)
 class Displacement:
