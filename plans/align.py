@@ -214,16 +214,21 @@ def _pixel(work: Work) -> Plan:
 
 def _corrected(work: Work, look: Look) -> Generator[Msg, Any, Look]:
     """Move stages for what was found, and look again, until nothing is left to move for."""
+    before = {name: quantity.sentence for name, quantity in work.quantities.items()}
+    moved: dict[str, list[str]] = {}
+    refused: dict[str, str] = {}
     for _ in range(_CORRECTIONS):
-        moved = yield from correct(work, look)
-        if not moved:
+        done, refused = yield from correct(work, look)
+        if not done:
             break
+        for name, did in done.items():
+            moved.setdefault(name, []).append(did)
         look = yield from _look(work)
-        words = {name: work.quantities[name].sentence for name in moved}
         say_look(work, look)
-        for name, before in words.items():
-            did = moved[name]
-            work.add_words(name, f"{did}; before: {before}", applied=True)
+    for name, did in moved.items():
+        work.add_words(name, f"{', then '.join(did)}; before: {before[name]}", applied=True)
+    for name, why in refused.items():
+        work.add_words(name, f"nothing was moved for it: {why}")
     return look
 
 

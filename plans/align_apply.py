@@ -17,15 +17,19 @@ _CLEAR = 3.0
 """Stages are moved only for what is so many deviations from nothing."""
 
 
-def correct(work: Work, look: Look) -> Generator[Msg, Any, dict[str, str]]:
+Told = dict[str, str]
+
+
+def correct(work: Work, look: Look) -> Generator[Msg, Any, tuple[Told, Told]]:
     """Turn the camera, move the zero of the tilt stage, and bring axis and sample to the middle.
 
     Returns
     -------
-    dict of str to str
-        What was done, by the quantity for which it was.
+    done, refused : dict of str to str
+        What was done, and why something could not be, by the quantity for which it was.
     """
-    done: dict[str, str] = {}
+    done: Told = {}
+    refused: Told = {}
     for name, step in (("roll", _roll), ("pitch", _pitch), ("axis", _across), ("height", _up)):
         said = yield from step(work, look)
         if said is None:
@@ -34,8 +38,8 @@ def correct(work: Work, look: Look) -> Generator[Msg, Any, dict[str, str]]:
         if did:
             done[name] = did
         else:
-            work.add_words(name, f"nothing was moved for it: {why_not}")
-    return done
+            refused[name] = why_not
+    return done, refused
 
 
 Said = tuple[str, str] | None

@@ -12,7 +12,7 @@ from voltomo.model.geometry import Geometry
 from voltomo.model.place import Place
 from voltomo.model.scan_spec import ScanSpec
 
-PRIMING = 6
+PRIMING = 12
 LOWEST, HIGHEST = 0.6, 0.8
 """Part of the full well that the flats shall reach."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -28,6 +28,7 @@ ALIGN = "align"
 """Stream with one event for each quantity."""
 
 _POLL_S = 0.02
+_QUICK_S = 0.005
 
 
 class Findings:
@@ -127,7 +128,8 @@ class Work:
         """Reckon in a thread of its own, so that the engine goes on listening."""
         with ThreadPoolExecutor(1, "align") as pool:
             done = pool.submit(work)
-            while not done.done():
+            # What is quick needs no message.
+            while wait([done], _QUICK_S).not_done:
                 yield from bps.sleep(_POLL_S)
         try:
             return done.result()
