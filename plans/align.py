@@ -129,8 +129,8 @@ def _exposure(work: Work) -> Generator[Msg, Any, bool]:
         "steady"
     )
     work.found("exposure", "ms", unknown(why), str)
-    for name, unit in (("focus", "mm"), ("axis", "column"), ("roll", "deg"), ("pitch", "deg"),
-                       ("pixel size", "um"), ("centring", "% of the field")):  # fmt: skip
+    for name, unit in (("focus", "mm"), ("axis", "columns"), ("roll", "deg"), ("pitch", "deg"),
+                       ("pixel size", "µm"), ("centring", "% of the field")):  # fmt: skip
         work.found(name, unit, unknown("without a usable exposure no radiograph was taken"), str)
     return False
 
@@ -200,15 +200,15 @@ def _pixel(work: Work) -> Plan:
     try:
         seen = yield from work.take(spec, "known shift")
     except ScanRefused as refused:
-        work.found("pixel size", "um", unknown(str(refused)), str)
+        work.found("pixel size", "µm", unknown(str(refused)), str)
         return
     estimate = yield from work.aside(lambda: work.estimators.pixel_um(seen, moved_mm))
     declared = work.spec.geometry.pixel_um
     if estimate.known:
         work.pixel_um = estimate.value
     work.found(
-        "pixel size", "um", estimate,
-        lambda text: f"pixel size {text}; {declared:g} um are declared", digits=4,
+        "pixel size", "µm", estimate,
+        lambda text: f"pixel size {text}; {declared:g} µm are declared",
     )  # fmt: skip
 
 

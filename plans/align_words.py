@@ -11,12 +11,13 @@ def say_look(work: Work, look: Look) -> None:
     geometry = work.spec.geometry
     middle = (geometry.columns - 1) / 2
     work.found(
-        "axis", "column", look.axis_column,
-        lambda text: f"axis at {text}; the middle of the field is {middle:g}",
+        "axis", "columns", look.axis_column,
+        lambda text: f"axis at {text}; the middle of the field is {middle:g}, the scan says "
+        f"{geometry.axis:g}",
     )  # fmt: skip
     work.found(
         "roll", "deg", look.roll_deg,
-        lambda text: f"roll: the axis leans by {text} in the detector's plane", digits=4,
+        lambda text: f"roll: the axis leans by {text} in the detector's plane",
     )  # fmt: skip
     work.found(
         "pitch", "deg", look.pitch_deg,
@@ -24,19 +25,18 @@ def say_look(work: Work, look: Look) -> None:
     )  # fmt: skip
     work.found(
         "centring", "% of the field", off_centre(look, geometry.columns),
-        lambda text: f"centring: the axis is {text} off the middle", digits=2,
+        lambda text: f"centring: the axis is {text} off the middle",
     )  # fmt: skip
     work.found(
-        "sample off axis", "um", _scaled(look.off_axis_columns, work.pixel_um),
+        "sample off axis", "µm", _scaled(look.off_axis_columns, work.pixel_um),
         lambda text: (
             f"sample off axis: its centre of mass is {text} from the axis, farthest towards higher "
             f"columns at {look.off_axis_angle_deg:.0f} deg"
         ),
-        digits=1,
     )  # fmt: skip
     work.found(
-        "height", "row", look.middle_row,
-        lambda text: f"height: the sample's middle is at {text}", digits=1,
+        "height", "rows", look.middle_row,
+        lambda text: f"height: the sample's middle is at {text} from the top",
     )  # fmt: skip
 
 

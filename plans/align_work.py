@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -142,7 +143,6 @@ class Work:
         unit: str,
         estimate: Estimate,
         words: Callable[[str], str],
-        digits: int = 3,
         *,
         applied: bool = False,
     ) -> None:
@@ -155,13 +155,13 @@ class Work:
         estimate : Estimate
             What was found.
         words : callable
-            Given value, deviation and unit as text, returns the sentence.
-        digits : int
-            Behind the point.
+            Given value, deviation and unit in one text, returns the sentence.
         applied : bool
             Whether a stage was moved for it.
         """
         if estimate.known:
+            # Two figures of the deviation, and none of the value that it makes worthless.
+            digits = max(0, 1 - math.floor(math.log10(max(estimate.sigma, 1e-6))))
             text = f"{estimate.value:.{digits}f} ± {estimate.sigma:.{digits}f} {unit}".strip()
             sentence = words(text)
             value, sigma = estimate.value, estimate.sigma

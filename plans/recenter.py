@@ -129,4 +129,4 @@ def _found(work: Work, name: str, pixels: Estimate, words: str) -> None:
         if pixels.known
         else unknown(pixels.why_not)
     )
-    work.found(name, "um", way, words.format, digits=2)
+    work.found(name, "µm", way, words.format)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bluesky import Msg
@@ -14,6 +15,7 @@ from voltomo.model.sentence import SentenceError
 from voltomo.plans.align import align
 from voltomo.plans.align_options import AlignOptions
 from voltomo.plans.recenter import recenter
+from voltomo.profiles.align_page import write_align_page
 from voltomo.profiles.alignment import RecordedEstimators
 from voltomo.records.alignments import alignments_in
 from voltomo.runtime.run_folder import RunFolder
@@ -29,12 +31,19 @@ class NotAligned(SentenceError):
 
 
 class Aligning:
-    """Plans for one session; each returns an `Alignment`, `last` keeps the latest.
+    """Plans for one session; each returns an `Alignment`, and leaves a page in the exports.
 
     Parameters
     ----------
     session : Session
         Whose beamline and run folder.
+
+    Attributes
+    ----------
+    last : Alignment or None
+        The latest result.
+    page : Path or None
+        Its page.
     """
 
     def __init__(self, session: Session) -> None:
@@ -42,16 +51,17 @@ class Aligning:
         self._options = AlignOptions(full_well=session.file.full_well)
         self._estimators = RecordedEstimators(session.folder, session.file.full_well)
         self.last: Alignment | None = None
+        self.page: Path | None = None
 
     def align(
         self, spec: ScanSpec, mode: AlignmentMode = "show", options: AlignOptions | None = None
     ) -> Plan:
         """Align for a scan that shall follow; see `voltomo.plans.align.align`."""
-        self.last = yield from align(
+        found = yield from align(
             self._session.beamline, spec, self._estimators, mode=mode,
             options=options or self._options,
         )  # fmt: skip
-        return self.last
+        return self._kept(found)
 
     def recenter(
         self, spec: ScanSpec, mode: AlignmentMode = "show", reference: str = "last"
@@ -63,11 +73,15 @@ class Aligning:
                 f"recenter: expected radiographs round the turn in the alignment "
                 f"{run_name(before.uid)}, saw none; no beam was used; align again"
             )
-        self.last = yield from recenter(
+        found = yield from recenter(
             self._session.beamline, spec, self._estimators, before.reference, mode=mode,
             exposure_s=before.exposure_s, options=self._options,
         )  # fmt: skip
-        return self.last
+        return self._kept(found)
+
+    def _kept(self, found: Alignment) -> Alignment:
+        self.last, self.page = found, write_align_page(self._session.folder, found)
+        return found
 
 
 def find_alignment(folder: RunFolder, uid: str = "last") -> Alignment:

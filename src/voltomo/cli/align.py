@@ -69,14 +69,13 @@ def _run(folder: RunFolder, beamline: BeamlineFile, make: MakePlan) -> None:
     with interrupts.watching(), session_log(folder):
         try:
             with open_session(folder, beamline, interrupts=interrupts) as session:
-                found = perform_plan(session, make(Aligning(session)))
+                aligning = Aligning(session)
+                found = perform_plan(session, make(aligning))
         except KeyboardInterrupt:
             raise Refused(f"stopped by {interrupts.by} before it began; no beam was used") from None
     for line in lines_of(found):
         say(line)
-    from voltomo.cli.align_page import write_align_page
-
-    say(f"written: {write_align_page(folder, found)}")
+    say(f"written: {aligning.page}")
     unknown = [q.name for q in found.quantities if q.value is None and q.name not in _OPTIONAL]
     if unknown:
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from voltomo.model.alignment import Alignment, Quantity, Radiographs
 from voltomo.model.names import run_name
+from voltomo.profiles.alignment import RecordedEstimators
 from voltomo.records.figures import png_uri
 from voltomo.records.page import Page, Section, write_page
 from voltomo.runtime.run_folder import RunFolder
@@ -76,8 +77,6 @@ def _row(quantity: Quantity) -> tuple[str, ...]:
 
 def _pictures(folder: RunFolder, found: Alignment) -> str:
     """Radiograph with its axis, and difference to the mirrored opposite, as inline SVG."""
-    from voltomo.profiles.alignment import RecordedEstimators
-
     if found.reference is None:
         return ""
     try:
