@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+from voltomo.model.alignment import Displacement, Estimate, Look, Radiographs
 from voltomo.model.frame_table import Frames
 from voltomo.model.rotation_range import RotationRange
 
@@ -89,3 +91,54 @@ class PointBeamline(TomographyBeamline, Protocol):
 def tilt_stage(beamline: TomographyBeamline) -> Any | None:
     """The stage that leans the rotation axis (deg), Movable and Checkable; None without one."""
     return getattr(beamline, "tilt", None)
+
+
+def alignment_axes(beamline: TomographyBeamline) -> dict[str, Any]:
+    """Axes that only an alignment moves, by name, as far as there are any.
+
+    ``tilt`` leans the rotation axis (deg), ``focus`` moves the camera along the beam (mm),
+    ``camera_roll`` turns it (deg); all are Movable and Checkable.
+    """
+    named = {name: getattr(beamline, name, None) for name in ("tilt", "focus", "camera_roll")}
+    return {name: axis for name, axis in named.items() if axis is not None}
+
+
+class Estimators(Protocol):
+    """What an alignment asks of the numerics; pure but for `radiographs`, which reads files.
+
+    `voltomo.profiles.alignment.RecordedEstimators` is one.
+    """
+
+    def radiographs(self, uid: str) -> Radiographs:
+        """Normalised frames of a run that is over.
+
+        Raises
+        ------
+        ValueError
+            The run cannot be read, in a sentence.
+        """
+        ...
+
+    def no_contrast(self, seen: Radiographs) -> str:
+        """Why there is no sample to be seen; empty where there is."""
+        ...
+
+    def focus_mm(self, seen: Radiographs, places_mm: Sequence[float]) -> Estimate:
+        """Place of the focus at which radiographs are sharpest; one place a sweep."""
+        ...
+
+    def look(self, seen: Radiographs) -> Look:
+        """Axis, roll, pitch and the sample's place, from radiographs round the turn."""
+        ...
+
+    def tilt_deg(self, seen: Radiographs, upright: Look, about_deg: float) -> Estimate:
+        """Tilt of an axis that leans by about so much, its column and roll known from upright."""
+        ...
+
+    def pixel_um(self, seen: Radiographs, moved_mm: float) -> Estimate:
+        """Pixel size from two sweeps, between which the sample was moved across the beam."""
+        ...
+
+    def displacement(self, reference: Radiographs, now: Radiographs) -> Displacement:
+        """How far the sample has gone since the reference was taken."""
+        ...

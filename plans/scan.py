@@ -22,9 +22,10 @@ from voltomo.plans.arithmetic import approach_deg
 from voltomo.plans.beam_there import beam_gone_since, clear_of_top_up, why_interrupted
 from voltomo.plans.blocks import run_block
 from voltomo.plans.clean_up import Home, clean_up, put_to_rest
+from voltomo.plans.posture import Posture
 from voltomo.plans.preflight import Facts, demand_closed, fit, preflight
 from voltomo.plans.priming import check_priming
-from voltomo.plans.protocols import TomographyBeamline, further_devices, tilt_stage
+from voltomo.plans.protocols import TomographyBeamline, alignment_axes, further_devices
 from voltomo.plans.stand import Stand
 from voltomo.plans.stop_when import Decisions
 from voltomo.plans.stubs import Run, Take, collect_frames, collect_triggers
@@ -53,6 +54,7 @@ def scan(
     live: Live | None = None,
     verdicts: VerdictSource | None = None,
     md: Mapping[str, Any] | None = None,
+    posture: Posture | None = None,
 ) -> Generator[Msg, Any, str]:
     """Take a scan of any kind: priming, darks, and its flats and sweeps in their order.
 
@@ -75,6 +77,8 @@ def scan(
         The live worker; needed where the scan has a target (``stop_when``).
     md : mapping, optional
         Further entries of the start document; they win over the plan's own.
+    posture : Posture, optional
+        A further axis that stands elsewhere in each sweep, and goes home on every path.
 
     Returns
     -------
@@ -102,7 +106,8 @@ def scan(
         facts = yield from takes.undisturbed(lambda: preflight(beamline, asked))
         if live is not None:
             token = yield from bps.subscribe("all", live)
-        return (yield from _run(beamline, asked, facts, takes, decisions, dict(md or {})))
+        everything = _run(beamline, asked, facts, takes, decisions, dict(md or {}), posture)
+        return (yield from everything)
     finally:
         takes.release()
         if token is not None:
@@ -137,6 +142,7 @@ def _run(
     takes: Takes,
     decisions: Decisions,
     md: dict[str, Any],
+    posture: Posture | None,
 ) -> Generator[Msg, Any, str]:
     """Open the run, scan, put everything to rest, close the run with the reason."""
     uid = yield from bps.open_run(start_metadata(beamline, spec, facts) | md)
@@ -149,7 +155,7 @@ def _run(
         # Else somebody stopped or aborted: the engine closes the run with the reason they gave.
 
     yield from bpp.contingency_wrapper(
-        _scan_and_rest(Run(beamline, spec, facts, uid, takes, decisions)),
+        _scan_and_rest(Run(beamline, spec, facts, uid, takes, decisions, posture)),
         except_plan=failed,
         else_plan=lambda: bps.close_run(reason=decisions.reason or None),
     )
@@ -199,6 +205,8 @@ def _home(run: Run) -> list[Home]:
     home = [Home("sample x", stage.x, facts.sample_x_mm)]
     if facts.sample_z_mm is not None:
         home.append(Home("sample z", stage.z, facts.sample_z_mm))
+    if run.posture is not None:
+        home.append(Home(run.posture.name, run.posture.axis, run.posture.home))
     return home
 
 
@@ -233,6 +241,8 @@ def _blocks(run: Run, at: _Progress) -> Plan:
             yield from _whole(run, at, position)
             yield from run.takes.undisturbed(partial(run.decisions.after, block, run.uid))
     yield from takes.undisturbed(at.stand.home)
+    if run.posture is not None:
+        yield from takes.undisturbed(run.posture.leave)
     yield from _baseline(run)
     at.whole = True
 
@@ -295,6 +305,8 @@ def _ready(run: Run, at: _Progress, block: Block) -> Plan:
         return
     yield from at.stand.at(block.place)
     yield from clear_of_top_up(run.beamline, 0.0 if block.stepped else block.seconds)
+    if run.posture is not None:
+        yield from run.posture.take(block)
     if at.first_sweep_s is None:
         at.first_sweep_s = time.monotonic()
     yield from _until(at.first_sweep_s + block.due_s)
@@ -316,14 +328,14 @@ def _next_place(run: Run, position: int) -> Place:
 def _baseline(run: Run) -> Plan:
     """Where everything stands, one event."""
     beamline = run.beamline
-    tilt, further = tilt_stage(beamline), further_devices(beamline)
+    further = further_devices(beamline)
     devices = [
         beamline.rotation,
         beamline.sample_stage,
         beamline.energy,
         beamline.beam_monitor,
         beamline.shutter,
-        *([] if tilt is None or tilt in further else [tilt]),
+        *(axis for axis in alignment_axes(beamline).values() if axis not in further),
         *further,
     ]
     yield from bps.create(name="baseline")

@@ -15,6 +15,7 @@ from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.model.stream_names import STREAMS, TRIGGERS
 from voltomo.model.takes import take_name
+from voltomo.plans.posture import Posture
 from voltomo.plans.preflight import Facts
 from voltomo.plans.protocols import TomographyBeamline
 from voltomo.plans.stop_when import Decisions
@@ -37,6 +38,7 @@ class Run:
     uid: str
     takes: Takes
     decisions: Decisions
+    posture: Posture | None = None
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,8 @@ class BeamlineFile(BaseModel):
         Size of the camera's frame.
     pixel_um : float
         Pixel size at the sample.
+    full_well : int
+        Highest count of a pixel of the camera.
     axis_column : float or None
         Detector column of the rotation axis; the middle if not given.
     row_delay_us : float
@@ -110,6 +112,7 @@ class BeamlineFile(BaseModel):
     rows: int = Field(gt=0)
     columns: int = Field(gt=0)
     pixel_um: float = Field(gt=0)
+    full_well: int = Field(default=65535, gt=0)
     axis_column: float | None = None
     row_delay_us: float = Field(default=0.0, ge=0)
     energy_keV: float = Field(gt=0)

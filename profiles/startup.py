@@ -30,7 +30,9 @@ def namespace(session: Session) -> dict[str, Any]:
     from voltomo.plans.tomography import tomography, tomography_step
     from voltomo.plans.verdicts import wait_verdict
     from voltomo.plans.with_beam import with_beam
+    from voltomo.profiles.aligning import Aligning
 
+    aligning = Aligning(session)
     devices = {
         name: getattr(session.beamline, name)
         for name in ("rotation", "sample_stage", "camera", "trigger", "beam_monitor", "energy")
@@ -52,6 +54,8 @@ def namespace(session: Session) -> dict[str, Any]:
         "stop_when": stop_when,
         "calibrate_flux": partial(calibrate_flux, session),
         "with_beam": partial(with_beam, session.beamline),
+        "align": aligning.align,
+        "recenter": aligning.recenter,
         "spec": _spec_maker(session),
         "bp": plans,
         "bps": plan_stubs,

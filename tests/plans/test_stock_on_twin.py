@@ -143,15 +143,17 @@ def test_a_pause_in_an_exposure_closes_and_the_point_is_taken_again(served: Benc
 
 
 LOST = """
-from voltomo.devices.beamline import connect_beamline
+from voltomo.devices.beamline import BeamlinePlan, connect_beamline
 from voltomo.model.beam_loss import BeamLossLimits
 from voltomo.model.geometry import Geometry
+from voltomo.model.pv_names import PvNames
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.plans.tomography import tomography
 from voltomo.profiles.beam_loss import BeamLossSuspender
 from voltomo.twin.world import Fault, World
-beamline = connect_beamline("VT:", 30.0, frames_folder=folder / "frames",
-                            beam_loss=BeamLossLimits(ring_current_mA=20, settle_s=0.5))
+limits = BeamLossLimits(ring_current_mA=20, settle_s=0.5)
+plan = BeamlinePlan("VT:", PvNames(prefix="VT:"), beam_loss=limits)
+beamline = connect_beamline("VT:", 30.0, frames_folder=folder / "frames", plan=plan)
 beamline.lease.engine_running = lambda: str(RE.state) == "running"
 beamline.lease.on_settlement = lambda s: settled.append([s.purpose, s.reason, s.open_s, s.dose_Gy])
 camera = beamline.camera

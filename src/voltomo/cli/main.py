@@ -92,6 +92,43 @@ def scan(
     run_scan(file, run_folder, quiet=quiet)
 
 
+ScanFileOrNone = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Scan file (YAML) that shall follow; else 200 projections of the first sample.",
+        readable=False,
+    ),
+]
+Apply = Annotated[bool, typer.Option("--apply", help="Move stages; else only say what to move.")]
+
+
+@app.command()
+def align(file: ScanFileOrNone = None, run_folder: Folder = None, apply: Apply = False) -> None:
+    """Find exposure, focus, pixel size, axis, roll, pitch and centring by few radiographs.
+
+    Exit code 0: all that the beamline can tell was found; 1: something was not, or it was stopped;
+    2: it was refused before any beam.
+    """
+    from voltomo.cli.align import run_align
+
+    run_align(file, run_folder, apply=apply)
+
+
+@app.command()
+def recenter(
+    file: ScanFileOrNone = None,
+    run_folder: Folder = None,
+    apply: Apply = False,
+    reference: Annotated[
+        str, typer.Option(help="Start of an alignment's uid, or 'last'.")
+    ] = "last",
+) -> None:
+    """Find the sample again after a move or a drift, by four radiographs."""
+    from voltomo.cli.align import run_recenter
+
+    run_recenter(file, run_folder, reference, apply=apply)
+
+
 @app.command()
 def replay(
     file: Annotated[Path, typer.Argument(help="NXtomo or DataExchange file.", readable=False)],

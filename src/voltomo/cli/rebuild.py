@@ -39,6 +39,8 @@ def run_rebuild(run_folder: Path | None) -> None:
     """Fold every projection, one after the other, and say what was made."""
     from voltomo.cli.enclosures import enclosure, live_result
     from voltomo.cli.sample_summary import sample_dose, sample_group
+    from voltomo.profiles.align_page import write_align_page
+    from voltomo.records.alignments import alignments_in
     from voltomo.records.rebuild import projections
     from voltomo.records.report import Enclosure
     from voltomo.records.scan import Scan
@@ -55,6 +57,8 @@ def run_rebuild(run_folder: Path | None) -> None:
     for projection in projections(folder, enclose, sample_group(folder)):
         for path in projection.fold(LogReader(folder.run_log).entries()):
             typer.echo(f"{projection.name}: {path}")
+    for found in alignments_in(folder.run_log):
+        typer.echo(f"alignment: {write_align_page(folder, found)}")
     ledger = LedgerFile(folder)
     typer.echo(f"{ledger.name}: {ledger.fold(LogReader(folder.exposure_log).entries())}")
     _rebuild_catalogue(folder)

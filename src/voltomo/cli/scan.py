@@ -139,10 +139,10 @@ def perform(session: Session, spec: ScanSpec, *, quiet: bool = True) -> ScanDone
         with contextlib.redirect_stdout(ToLog("bluesky")):
             session.RE(scan(session.beamline, spec, verdicts=session.live))
     except RunEngineInterrupted:
-        error = _stop(session)
+        error = ended_by(session)
     except Exception as failed:  # noqa: BLE001
         # Whatever ended the scan is shown to the person; the session's log has the rest.
-        error = _sentence(failed)
+        error = sentence_of(failed)
     finally:
         session.RE.unsubscribe(token)
         engine.waiting_hook = None
@@ -163,7 +163,7 @@ def _bars(terminal: TextIO) -> Callable[[Any], None]:
     return ProgressBarManager(Bar)
 
 
-def _stop(session: Session) -> str:
+def ended_by(session: Session) -> str:
     """End a scan that a signal has paused; what is left to say to the person."""
     by = f"stopped by {session.interrupts.by}"
     left = ""
@@ -172,12 +172,12 @@ def _stop(session: Session) -> str:
             with contextlib.redirect_stdout(ToLog("bluesky")):
                 session.RE.abort(f"{by}; {session.beam()}; what was recorded is kept")
         except Exception as failed:  # noqa: BLE001
-            left = f"; {_sentence(failed)}"
+            left = f"; {sentence_of(failed)}"
     kept = "what was recorded is kept, 'voltomo scan' starts the next one"
     return f"the scan was {by}; {session.beam()}{left}; {kept}"
 
 
-def _sentence(failed: BaseException) -> str:
+def sentence_of(failed: BaseException) -> str:
     """The innermost cause of a failed status, which names device, expected and seen."""
     from bluesky.utils import FailedStatus
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _BANNER = """\
 voltomo {version}: beamline {name!r} in {folder}; page http://127.0.0.1:{page}/
   RE(tomography(beamline, spec(projections=200)))   one scan; its uid comes back
+  RE(align(spec(projections=200)))   what to set before it; mode="apply" moves stages
   spec(projections=…, exposure_s=…, period_s=…, sweeps=…, sample=…)   as in a scan file
   RE(with_beam(bp.count([camera], 3), sample=…, exposure_s=…))   a stock plan with beam
   samples: {samples}
@@ -131,6 +132,8 @@ class _Announcer:
     def __call__(self, name: str, doc: dict[str, Any]) -> None:
         if name == "start" and "scan_spec" in doc:
             say(f"scan {run_name(doc['uid'])} of {doc['sample']!r}: {doc['num_points']} triggers")
+        elif name == "event" and "align_sentence" in doc["data"]:
+            say(f"  {doc['data']['align_sentence']}")
         elif name == "stop":
             uid = run_name(doc["run_start"])
             files = f"its files: voltomo export {uid}{self._where}"

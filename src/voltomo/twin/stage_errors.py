@@ -30,6 +30,10 @@ class StageErrorSettings(BaseModel):
         Lean of the axis in the detector's plane when the camera's roll says 0.
     focus_zero_mm : float
         Place of the camera's focus at which the image is sharp.
+    axis_zero_mm : float
+        How far the axis stands from the camera's ``axis_column`` when sample_x says 0.
+    mount_x_um, mount_y_um : float
+        How far the sample is mounted from the axis; it turns with the stage.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,16 +46,25 @@ class StageErrorSettings(BaseModel):
     tilt_zero_deg: float = Field(default=0.0, ge=-10, le=10)
     roll_zero_deg: float = Field(default=0.0, ge=-10, le=10)
     focus_zero_mm: float = 0.0
+    axis_zero_mm: float = 0.0
+    mount_x_um: float = 0.0
+    mount_y_um: float = 0.0
 
 
 @dataclass(frozen=True)
 class StageError:
-    """Displacement of axis and sample over the detector (mm), further lean of the axis (deg)."""
+    """Displacement of axis and sample over the detector (mm), further lean of the axis (deg).
+
+    ``mount_across_mm`` and ``mount_along_mm`` are where the sample's own middle is, across the
+    beam and along it, at the angle of the stage.
+    """
 
     x_mm: float = 0.0
     z_mm: float = 0.0
     tilt_deg: float = 0.0
     roll_deg: float = 0.0
+    mount_across_mm: float = 0.0
+    mount_along_mm: float = 0.0
 
 
 class StageErrors:
@@ -73,12 +86,16 @@ class StageErrors:
     def at(self, angle_deg: float, time_s: float) -> StageError:
         """Error at a stage angle and a world time."""
         own, hours = self.settings, time_s / 3600
-        towards = math.radians(angle_deg + self._direction)
+        towards, turn = math.radians(angle_deg + self._direction), math.radians(angle_deg)
+        cos, sin = math.cos(turn), math.sin(turn)
+        runout_um = own.runout_um * self._runout.at(angle_deg)
         return StageError(
-            1e-3 * (own.runout_um * self._runout.at(angle_deg) + own.drift_x_um_per_h * hours),
+            own.axis_zero_mm + 1e-3 * (runout_um + own.drift_x_um_per_h * hours),
             1e-3 * (own.lift_um * self._lift.at(angle_deg) + own.drift_z_um_per_h * hours),
             own.tilt_zero_deg + own.wobble_deg * math.cos(towards),
             own.roll_zero_deg + own.wobble_deg * math.sin(towards),
+            1e-3 * (own.mount_x_um * cos + own.mount_y_um * sin),
+            1e-3 * (own.mount_y_um * cos - own.mount_x_um * sin),
         )
 
 

@@ -70,11 +70,14 @@ def look(world: World, time_s: float, error: StageError, focus_zero_mm: float) -
 
     slips = (f.value for f in world.faults("sample_slipped") if f.at_s <= time_s)
     pixel_um, distance_mm = at("pixel", math.nan), at("distance", math.nan)
+    tilt_deg = at("tilt", 0.0) + error.tilt_deg
+    # What stands nearer to the camera than the axis goes up when the axis leans.
+    lifted_mm = error.mount_along_mm * math.sin(math.radians(tilt_deg))
     return Standing(
-        tilt_deg=at("tilt", 0.0) + error.tilt_deg,
+        tilt_deg=tilt_deg,
         roll_deg=at("camera_roll", 0.0) + error.roll_deg,
-        error_x_mm=error.x_mm + sum(slips),
-        error_z_mm=error.z_mm,
+        error_x_mm=error.x_mm + error.mount_across_mm + sum(slips),
+        error_z_mm=error.z_mm + lifted_mm,
         slits_mm=(
             at("slit_left", -math.inf),
             at("slit_right", math.inf),
