@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -17,6 +17,8 @@ from voltomo.model.frame_table import Floats, Frames, Ints, Triggers, join
 from voltomo.runtime.frame_files import FrameFile, FrameFileUnreadable
 
 log = logging.getLogger(__name__)
+
+_Use = Callable[[list[FrameFile], Ints, Ints], int]
 
 
 def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
@@ -37,7 +39,39 @@ def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
     int
         How many frames were used.
     """
-    wanted = live.wanted()
+
+    def use(readers: list[FrameFile], index: Ints, source: Ints) -> int:
+        return _use(live, readers, index, source)
+
+    return _fill(live, files, live.wanted(), limit, use)
+
+
+def fill_whole(
+    live: LiveSlice, files: Sequence[FileOpened], wanted: Sequence[int], limit: int = 16
+) -> int:
+    """Read frames from the files and pass them on whole; parameters and result as `fill`.
+
+    Parameters
+    ----------
+    live : LiveSlice
+        The scan; it passes frames on to whoever wants them whole.
+    files : sequence of FileOpened
+        Its files so far.
+    wanted : sequence of int
+        Triggers.
+    limit : int
+        At most this many frames.
+    """
+
+    def use(readers: list[FrameFile], index: Ints, source: Ints) -> int:
+        return _use_whole(live, readers, index, source)
+
+    return _fill(live, files, wanted, limit, use)
+
+
+def _fill(
+    live: LiveSlice, files: Sequence[FileOpened], wanted: Sequence[int], limit: int, use: _Use
+) -> int:
     if not wanted:
         return 0
     blocks = {live.block_of(index).name for index in wanted}
@@ -55,7 +89,7 @@ def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
                     opened.append((file.block, reader))
             except (FrameFileUnreadable, OSError, RuntimeError) as error:
                 log.debug("%s cannot be read yet: %s", file.path, error)
-        return _fill_from(live, opened, np.array(wanted), limit) if opened else 0
+        return _fill_from(live, opened, np.array(wanted), limit, use) if opened else 0
 
 
 def _frames_of(live: LiveSlice, opened: list[tuple[str, FrameFile]]) -> Frames:
@@ -73,7 +107,7 @@ def _frames_of(live: LiveSlice, opened: list[tuple[str, FrameFile]]) -> Frames:
 
 
 def _fill_from(
-    live: LiveSlice, opened: list[tuple[str, FrameFile]], wanted: Ints, limit: int
+    live: LiveSlice, opened: list[tuple[str, FrameFile]], wanted: Ints, limit: int, use: _Use
 ) -> int:
     frames = _frames_of(live, opened)
     files = [file for _, file in opened]
@@ -88,7 +122,7 @@ def _fill_from(
     matcher.adopt(clock)
     table = join(triggers, frames, clock, live.spec.exposure_s)
     here = table.valid & np.isin(table.index, wanted)
-    return _use(live, files, table.index[here][:limit], table.source[here][:limit])
+    return use(files, table.index[here][:limit], table.source[here][:limit])
 
 
 def _clock_of(live: LiveSlice, triggers: Triggers, frames: Frames) -> ClockMap | None:
@@ -116,4 +150,19 @@ def _use(live: LiveSlice, files: list[FrameFile], index: Ints, source: Ints) -> 
         for place, counts in zip(run, rows, strict=True):
             live.use_row(int(index[place]), counts)
             used += 1
+    return used
+
+
+def _use_whole(live: LiveSlice, files: list[FrameFile], index: Ints, source: Ints) -> int:
+    """Use whole frames by their places, one by one: each is large enough."""
+    used = 0
+    for trigger, handle in zip(index, source, strict=True):
+        number, place = int(file_of(handle)), int(place_of(handle))
+        try:
+            (image,) = files[number].frames(place, place + 1)
+        except (OSError, RuntimeError, IndexError) as error:
+            log.debug("%s cannot be read there yet: %s", files[number].path, error)
+            continue
+        live.use(int(trigger), image)
+        used += 1
     return used
