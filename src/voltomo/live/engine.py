@@ -39,8 +39,8 @@ _PATIENCE_S = 1.0
 _STATUS_EVERY_S = 0.25
 
 _PLANES_ARE_OFF = (
-    "the axis is tilted or rolled, or sweeps are interlaced: their slice is made of whole frames, "
-    "which the settings of the live worker leave out. Set planes to true there."
+    "the axis is tilted or rolled: the slice is then made of whole frames, which the settings of "
+    "the live worker leave out. Set planes to true there."
 )
 
 log = logging.getLogger(__name__)

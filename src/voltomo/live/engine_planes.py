@@ -10,7 +10,7 @@ import numpy as np
 
 from voltomo.live.gap_filler import fill_whole
 from voltomo.live.latency import Latencies, NewsOfTriggers
-from voltomo.live.live_planes import PlaneState
+from voltomo.live.live_planes import PlaneState, slice_of
 from voltomo.live.live_slice import LiveSlice, SliceState
 from voltomo.live.plane_thread import PlaneThread
 from voltomo.live.positions import Oblique
@@ -81,10 +81,7 @@ class EnginePlanes:
                 self._views = state.frames
                 self._redraw_ms = state.redraw_ms or self._redraw_ms
                 if state.name == "xy":
-                    self.slice = SliceState(
-                        state.image, state.last_trigger, state.frames, state.sweep, state.row,
-                        state.complete,
-                    )  # fmt: skip
+                    self.slice = slice_of(state)
             for index in shown.streamed:
                 ended_s = float(live.matcher.time_s[index]) + live.spec.exposure_s
                 late.append(shown.shown_s - news.here_s(ended_s))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from voltomo.analysis.growing_corrections import GrowingCorrections
 from voltomo.analysis.growing_weights import GrowingWeights
 from voltomo.analysis.planes import PlaneReconstructor
 from voltomo.analysis.quality import row_fault
+from voltomo.live.live_slice import SliceState
 from voltomo.live.positions import PLANES, Oblique, Positions
 from voltomo.live.settings import LiveSettings
 from voltomo.live.shown_part import ShownPart, grows_over_sweeps, one_row_is_enough, part_of
@@ -59,6 +61,13 @@ class PlaneState:
     redraw_ms: float
 
 
+def slice_of(state: PlaneState) -> SliceState:
+    """The plane across the axis, as a slice."""
+    return SliceState(
+        state.image, state.last_trigger, state.frames, state.sweep, state.row, state.complete
+    )
+
+
 class LivePlanes:
     """Planes through the part of a scan that runs, for tomography and laminography alike.
 
@@ -76,6 +85,8 @@ class LivePlanes:
         Where the planes lie.
     settings : LiveSettings
         Corrections, and memory of the buffer.
+    names : sequence of str, optional
+        Which planes; all that are not made of one detector row if not given.
 
     Attributes
     ----------
@@ -93,10 +104,16 @@ class LivePlanes:
     """
 
     def __init__(
-        self, scan_uid: str, spec: ScanSpec, positions: Positions, settings: LiveSettings
+        self,
+        scan_uid: str,
+        spec: ScanSpec,
+        positions: Positions,
+        settings: LiveSettings,
+        names: Sequence[str] | None = None,
     ) -> None:
         self.scan_uid, self.spec, self.positions = scan_uid, spec, positions
-        self.names = PLANES[1:] if one_row_is_enough(spec) else PLANES
+        chosen = PLANES[1:] if one_row_is_enough(spec) else PLANES
+        self.names = chosen if names is None else tuple(names)
         self.used = np.zeros(spec.triggers, dtype=bool)
         self._settings = settings
         self._blocks = spec.blocks()
@@ -198,6 +215,10 @@ class LivePlanes:
                 self._corrections_for(block.last)
         return True
 
+    def take(self, index: int, image: Counts, angle_deg: float, *, streamed: bool) -> None:
+        """As `voltomo.live.whole_frames.WholeFrames`; see `use`."""
+        self.use(index, image, angle_deg)
+
     def again(self, block: Block) -> None:
         """A block is taken again: forget what came of it."""
         self.used[block.first : block.last] = False
@@ -242,6 +263,10 @@ class LivePlanes:
             complete=self._complete,
             redraw_ms=self._redraw_ms[name],
         )
+
+    def slice_state(self) -> SliceState:
+        """The plane across the axis, as a slice."""
+        return slice_of(self.state("xy"))
 
     def _made(self) -> PlaneReconstructor:
         geometry = self.spec.geometry.model_copy(update={"axis_column": self._axis})

@@ -98,7 +98,7 @@ class LiveSlice:
         first = next(block for block in self.matcher.blocks if block.kind == "sweep")
         self._axis = spec.axis_column(first)
         require_slice_on_row(geometry.columns, self._axis, geometry.columns)
-        self.by_row = one_row_is_enough(spec)
+        self.by_row = one_row_is_enough(spec, sweeps_apart=whole is None)
         self._reconstructor: SliceReconstructor | Counted = (
             SliceReconstructor(geometry.columns, self._axis) if self.by_row else Counted()
         )

@@ -70,9 +70,13 @@ def part_of(spec: ScanSpec, block: Block, index: int) -> ShownPart:
     return ShownPart((block,), block.first + turn * each, block.first + (turn + 1) * each)
 
 
-def one_row_is_enough(spec: ScanSpec) -> bool:
-    """Whether the horizontal slice is made of one detector row, kept with every view."""
-    if grows_over_sweeps(spec):
+def one_row_is_enough(spec: ScanSpec, *, sweeps_apart: bool = False) -> bool:
+    """Whether the horizontal slice is made of one detector row, kept with every view.
+
+    Not about a tilted or rolled axis, and not where sweeps add to each other: then all views are
+    weighed anew. With ``sweeps_apart`` the last sweep alone will do.
+    """
+    if grows_over_sweeps(spec) and not sweeps_apart:
         return False
     try:
         require_level_rows(spec.geometry)
