@@ -35,7 +35,7 @@ class ReceivedSlice:
 
 
 class SliceObserver:
-    """Watches one of the live planes over PVA, with addresses of its own rather than the environment's.
+    """Watches a live plane over PVA, with addresses of its own rather than the environment's.
 
     Parameters
     ----------

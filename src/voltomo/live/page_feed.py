@@ -86,8 +86,8 @@ def encode_slice(shown: ShownSlice) -> bytes:
     """One binary message: header and 8-bit pixels.
 
     The header is width, height, trigger, low, high, frames, row, and number of the plane in
-    `PLANES`. Grey values run from the 0.5th to the 99.5th percentile of some of the pixels, ``low`` and
-    ``high``.
+    `PLANES`. Grey values run from the 0.5th to the 99.5th percentile of some of the pixels,
+    ``low`` and ``high``.
     """
     image = shown.image
     some = image[:: max(1, image.shape[0] // 256), :: max(1, image.shape[1] // 256)]
