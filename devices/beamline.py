@@ -14,6 +14,7 @@ from voltomo.devices import timeouts
 from voltomo.devices.beam import BeamMonitor, Energy
 from voltomo.devices.beam_lease import BeamLease
 from voltomo.devices.camera import Camera
+from voltomo.devices.checked_motor import CheckedMotor
 from voltomo.devices.connections import ConnectionWatch
 from voltomo.devices.quiet_libca import quiet_libca
 from voltomo.devices.shutter import Shutter
@@ -23,6 +24,7 @@ from voltomo.model.pv_names import PvNames
 from voltomo.model.sentence import SentenceError
 
 _SHOWN = 8
+_OPTIONAL_S = 1.0
 
 
 class BeamlineIncomplete(SentenceError):
@@ -31,7 +33,7 @@ class BeamlineIncomplete(SentenceError):
 
 @dataclass(frozen=True)
 class Beamline:
-    """What stands on the beamline.
+    """What stands on the beamline; ``tilt`` where there is such a stage.
 
     ``watch`` fails the plan that holds it as soon as stage, trigger hardware, camera, writer,
     shutter or guard disconnects.
@@ -46,10 +48,12 @@ class Beamline:
     shutter: Shutter
     lease: BeamLease
     watch: ConnectionWatch
+    tilt: CheckedMotor | None = None
 
     @property
     def devices(self) -> tuple[Device, ...]:
         """All that have PVs."""
+        further = (self.tilt,)
         return (
             self.rotation,
             self.sample_stage,
@@ -59,6 +63,7 @@ class Beamline:
             self.energy,
             self.shutter,
             self.lease,
+            *(axis for axis in further if axis is not None),
         )
 
 
@@ -103,6 +108,7 @@ def connect_beamline(
     energy = Energy.at(names, name="energy", labels={"baseline"})
     shutter = Shutter(names.shutter, name="shutter", labels={"shutters"})
     lease = BeamLease(f"{prefix}Guard:", name="lease", labels={"shutters"})
+    further = _further_axes(names)
     devices = (rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, lease)
     _wait_for_all(devices, timeout_s)
     watch = ConnectionWatch(
@@ -118,8 +124,26 @@ def connect_beamline(
     )
     lease.device_lost = watch.lost
     return Beamline(
-        rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, lease, watch
-    )
+        rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, lease, watch,
+        **{name: axis for name, axis in further.items() if _answers(axis)},
+    )  # fmt: skip
+
+
+def _further_axes(names: PvNames) -> dict[str, CheckedMotor]:
+    """Axes that a beamline may have or not."""
+    return {
+        name: CheckedMotor(pv, name=name, deadband=deadband, labels={"motors"})
+        for name, pv, deadband in (("tilt", names.tilt, 0.01),)
+        if pv is not None
+    }
+
+
+def _answers(axis: CheckedMotor) -> bool:
+    """Whether a record is there; asked when all that is needed has answered."""
+    end_s = time.monotonic() + _OPTIONAL_S
+    while not axis.connected and time.monotonic() < end_s:
+        time.sleep(0.02)
+    return axis.connected
 
 
 def _wait_for_all(devices: tuple[Device, ...], timeout_s: float) -> None:

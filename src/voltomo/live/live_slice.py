@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from voltomo.analysis.normalise import line_integrals, mean_field
 from voltomo.analysis.parallel_beam import require_slice_on_row
-from voltomo.analysis.quality import row_fault, snr
+from voltomo.analysis.quality import row_fault
 from voltomo.analysis.sheared_rows import SliceReconstructor
 from voltomo.analysis.weights import angular_weights
 from voltomo.live.matcher import Matcher
@@ -61,8 +61,7 @@ class LiveSlice:
     Attributes
     ----------
     by_row : bool
-        False where one row of the detector makes no slice (`one_row_is_enough`): then only the
-        transmission is measured here, and the image is that of `voltomo.live.live_planes`.
+        Whether one row makes the slice; else only the transmission is measured here.
 
     Notes
     -----
@@ -313,11 +312,6 @@ class LiveSlice:
         """Mean of the row of each flat, darks taken off."""
         dark = float(self._field("darks").mean())
         return [float(row.mean()) - dark for row in self._field_rows["flats"].values()]
-
-    @staticmethod
-    def signal_to_noise(image: NDArray[np.float32]) -> float:
-        """Signal to noise of a slice, inside the inner disc."""
-        return snr(image)
 
     @staticmethod
     def _clip(row: int, rows: int) -> int:

@@ -33,23 +33,7 @@ class Records:
             always_update=True,
             on_update=engine_orders.height,
         )
-        self.places = {
-            name: builder.aOut(
-                pv, initial_value=0.0, PREC=1, EGU="px", always_update=True,
-                on_update=engine_orders.mover(name),
-            )
-            for name, pv in (("xz", "PlaneXZ"), ("yz", "PlaneYZ"))
-        }  # fmt: skip
-        self.oblique = builder.longStringOut(
-            "PlaneOblique", length=512, initial_value=Oblique().model_dump_json(),
-            always_update=True, on_update=engine_orders.oblique,
-        )  # fmt: skip
-        engine_orders.on_refused = self._refuse
-        self.refused = builder.longStringIn("PlaneRefused", length=1024)
-        self.make_volume = builder.longOut(
-            "MakeVolume", initial_value=0, always_update=True, on_update=engine_orders.volume
-        )
-        self.volume = builder.longStringIn("Volume", length=_LONG, initial_value="{}")
+        self._make_planes(engine_orders)
         self.verdicts = builder.longStringIn("Verdicts", length=_LONG, initial_value="{}")
         self.uid = builder.longStringIn("ScanUid", length=256)
         self.state = builder.mbbIn("State", *_STATES)
@@ -83,6 +67,27 @@ class Records:
                 "PlanesBinning",
             )
         }
+
+    def _make_planes(self, engine_orders: WorkerOrders) -> None:
+        from softioc import builder
+
+        self.places = {
+            name: builder.aOut(
+                pv, initial_value=0.0, PREC=1, EGU="px", always_update=True,
+                on_update=engine_orders.mover(name),
+            )
+            for name, pv in (("xz", "PlaneXZ"), ("yz", "PlaneYZ"))
+        }  # fmt: skip
+        self.oblique = builder.longStringOut(
+            "PlaneOblique", length=512, initial_value=Oblique().model_dump_json(),
+            always_update=True, on_update=engine_orders.oblique,
+        )  # fmt: skip
+        engine_orders.on_refused = self._refuse
+        self.refused = builder.longStringIn("PlaneRefused", length=1024)
+        self.make_volume = builder.longOut(
+            "MakeVolume", initial_value=0, always_update=True, on_update=engine_orders.volume
+        )
+        self.volume = builder.longStringIn("Volume", length=_LONG, initial_value="{}")
 
     def _refuse(self, sentence: str) -> None:
         self.refused.set(sentence.encode()[:1023].decode(errors="ignore"))

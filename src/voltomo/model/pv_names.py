@@ -31,6 +31,9 @@ class PvNames(BaseModel):
         Motor records.
     sample_y, sample_z : str or None
         Motor records, where there are such axes.
+    tilt : str or None
+        Motor record that a laminography moves: lean of the axis (deg). Where it does not answer,
+        there is none.
     camera : str
         First part of areaDetector's names, in front of ``cam1:``, ``HDF1:`` and ``Pva1:``.
     frames : str
@@ -58,6 +61,7 @@ class PvNames(BaseModel):
     sample_x: PvName = Field(default_factory=_behind("prefix", "Stage:X"))
     sample_y: PvName | None = Field(default_factory=_behind("prefix", "Stage:Y"))
     sample_z: PvName | None = Field(default_factory=_behind("prefix", "Stage:Z"))
+    tilt: PvName | None = Field(default_factory=_behind("prefix", "Stage:Tilt"))
     camera: PvName = Field(default_factory=_behind("prefix", "Cam:"))
     frames: PvName = Field(default_factory=_behind("camera", "Pva1:Image"))
     trigger: PvName = Field(default_factory=_behind("prefix", "Trigger:"))
