@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,8 +19,6 @@ from voltomo.model.frame_table import Floats, Frames, Ints, Triggers, join
 from voltomo.runtime.frame_files import FrameFile, FrameFileUnreadable
 
 log = logging.getLogger(__name__)
-
-_Use = Callable[[list[FrameFile], Ints, Ints], int]
 
 
 def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
@@ -38,18 +38,23 @@ def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
     -------
     int
         How many frames were used.
+
+    Notes
+    -----
+    Where the clock map that was followed live gave no trigger of a block its frame, the map is
+    made anew from the files, by which a block can be placed after a long pause.
     """
 
     def use(readers: list[FrameFile], index: Ints, source: Ints) -> int:
         return _use(live, readers, index, source)
 
-    return _fill(live, files, live.wanted(), limit, use)
+    return _fill(live, files, _Wish(live.wanted(), limit, use))
 
 
 def fill_whole(
     live: LiveSlice, files: Sequence[FileOpened], wanted: Sequence[int], limit: int = 16
 ) -> int:
-    """Read frames from the files and pass them on whole; parameters and result as `fill`.
+    """Read frames from the files and pass them on whole; returns and notes as `fill`.
 
     Parameters
     ----------
@@ -66,30 +71,58 @@ def fill_whole(
     def use(readers: list[FrameFile], index: Ints, source: Ints) -> int:
         return _use_whole(live, readers, index, source)
 
-    return _fill(live, files, wanted, limit, use)
+    return _fill(live, files, _Wish(wanted, limit, use))
 
 
-def _fill(
-    live: LiveSlice, files: Sequence[FileOpened], wanted: Sequence[int], limit: int, use: _Use
-) -> int:
+@dataclass(frozen=True)
+class _Wish:
+    """Triggers whose frames are wanted, how many at most, and who uses them."""
+
+    wanted: Sequence[int]
+    limit: int
+    use: Callable[[list[FrameFile], Ints, Ints], int]
+
+
+def _fill(live: LiveSlice, files: Sequence[FileOpened], wish: _Wish) -> int:
+    wanted = wish.wanted
     if not wanted:
         return 0
-    blocks = {live.block_of(index).name for index in wanted}
     # A block that was taken again has a file for each take, and only the last one counts.
     files = list({file.block or str(file.path): file for file in files}.values())
+    clock, used = live.matcher.clock, 0
+    if clock is not None:
+        blocks = {live.block_of(index).name for index in wanted}
+        of_blocks = [file for file in files if not file.block or file.block in blocks]
+        used = _fill_by(live, of_blocks, wish, clock)
+    if used or (clock is not None and not _a_block_is_missing(live, wanted)):
+        return used
+    return _fill_by(live, files, wish, None)
+
+
+def _a_block_is_missing(live: LiveSlice, wanted: Sequence[int]) -> bool:
+    """Whether all that was latched of a block is wanted."""
+    wants = Counter(live.block_of(index).name for index in wanted)
+    latched = ~np.isnan(live.matcher.time_s)
+    return any(
+        0 < int(latched[block.first : block.last].sum()) <= wants[block.name]
+        for block in live.matcher.blocks
+    )
+
+
+def _fill_by(
+    live: LiveSlice, files: Sequence[FileOpened], wish: _Wish, clock: ClockMap | None
+) -> int:
+    """Use wanted frames of these files by a clock map, or by their own, if none is given."""
     with ExitStack() as stack:
         opened: list[tuple[str, FrameFile]] = []
         for file in files:
-            # The clock map needs the scan from its beginning on.
-            if file.block and file.block not in blocks and live.matcher.clock is not None:
-                continue
             try:
                 reader = stack.enter_context(FrameFile(file.path))
                 if reader.shape[1:] == live.shape:
                     opened.append((file.block, reader))
             except (FrameFileUnreadable, OSError, RuntimeError) as error:
                 log.debug("%s cannot be read yet: %s", file.path, error)
-        return _fill_from(live, opened, np.array(wanted), limit, use) if opened else 0
+        return _fill_from(live, opened, wish, clock) if opened else 0
 
 
 def _frames_of(live: LiveSlice, opened: list[tuple[str, FrameFile]]) -> Frames:
@@ -107,7 +140,10 @@ def _frames_of(live: LiveSlice, opened: list[tuple[str, FrameFile]]) -> Frames:
 
 
 def _fill_from(
-    live: LiveSlice, opened: list[tuple[str, FrameFile]], wanted: Ints, limit: int, use: _Use
+    live: LiveSlice,
+    opened: list[tuple[str, FrameFile]],
+    wish: _Wish,
+    clock: ClockMap | None,
 ) -> int:
     frames = _frames_of(live, opened)
     files = [file for _, file in opened]
@@ -116,13 +152,14 @@ def _fill_from(
     triggers = Triggers.of_blocks(
         matcher.blocks, index, matcher.time_s[index], matcher.angle_deg[index]
     )
-    clock = matcher.clock or _clock_of(live, triggers, frames)
+    clock = clock or _clock_of(live, triggers, frames)
     if clock is None:
         return 0
     matcher.adopt(clock)
     table = join(triggers, frames, clock, live.spec.exposure_s)
-    here = table.valid & np.isin(table.index, wanted)
-    return use(files, table.index[here][:limit], table.source[here][:limit])
+    here = table.valid & np.isin(table.index, np.array(wish.wanted))
+    limit = wish.limit
+    return wish.use(files, table.index[here][:limit], table.source[here][:limit])
 
 
 def _clock_of(live: LiveSlice, triggers: Triggers, frames: Frames) -> ClockMap | None:
