@@ -65,6 +65,9 @@ class Corrections:
             if settings.flats == "eigen"
             else None
         )
+        # Once and for all: a live view asks for one frame at a time.
+        self._mean_flat = self.flats.mean
+        self._brightness = self.flats.brightness(self.dark)
         self.phase = paganin_of(settings.phase, energy_keV, pixel_um)
         if settings.monitor and fields.flat_monitor is None:
             raise ValueError(
@@ -127,8 +130,7 @@ class Corrections:
             steps.append(Step("monitor", {"lowest": low, "highest": high}))
         at = None if places is None else np.asarray(places, np.float64)
         out = np.empty(counts.shape, np.float32)
-        flat = self.flats.mean
-        bright = self.flats.brightness(self.dark)
+        flat, bright = self._mean_flat, self._brightness
         for view in range(views):
             if self.eigen is not None:
                 # The pattern from the frame itself, its brightness from the flats in time.

@@ -1,5 +1,7 @@
 """Filtered views that are kept, coarsened as needed, so that a plane can be drawn anew."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,8 +91,51 @@ class ViewBuffer:
         self._angle_deg[at], self._weight[at] = angle_deg, weight
         self._count += 1
 
-    def draw(self, plane: Plane, threads: int = 1) -> NDArray[np.float32]:
-        """Back-project all held views onto a plane, at its own step or at that of the views.
+    def reweigh(self, weights: Mapping[int, float]) -> NDArray[np.float64]:
+        """Give views other weights.
+
+        Parameters
+        ----------
+        weights : dict of int to float
+            By the number of the view, from 0 in the order in which they were added; those that
+            are forgotten stay as they were.
+
+        Returns
+        -------
+        float64 (held,)
+            By how much the weight of each held view has grown, as `draw` takes it.
+        """
+        grown = np.zeros(self._held)
+        for number, weight in weights.items():
+            if self._count - self._held <= number < self._count:
+                at = number % self._held
+                grown[at] = weight - self._weight[at]
+                self._weight[at] = weight
+        return grown
+
+    def held(self) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
+        """Views, angles and weights as they are now; views that come later change none of them.
+
+        Returns
+        -------
+        float32 (views, rows + 1, columns + 1), float64 (views,), float64 (views,)
+        """
+        n = self.views
+        return self._frames[:n], self._angle_deg[:n].copy(), self._weight[:n].copy()
+
+    def draw(
+        self, plane: Plane, threads: int = 1, weights: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
+        """Back-project held views onto a plane, at its own step or at that of the views.
+
+        Parameters
+        ----------
+        plane : Plane
+            Where.
+        threads : int
+            Threads that work.
+        weights : float64 (held,), optional
+            In place of their own; views of weight 0 cost nothing.
 
         Returns
         -------
@@ -99,19 +144,23 @@ class ViewBuffer:
         """
         coarse = plane if self.binning == 1 else plane.coarser(float(self.binning))
         image = np.zeros((coarse.rows, coarse.columns), np.float32)
-        places = [self._place(coarse, angle) for angle in self._angle_deg[: self.views]]
+        weights = self._weight if weights is None else weights
+        wanted = np.flatnonzero(weights[: self.views])
+        places = [self.place(coarse, float(self._angle_deg[at])) for at in wanted]
         edges = np.linspace(0, coarse.rows, min(_BANDS, coarse.rows) + 1).astype(int)
 
         def band(worker: int, number: int) -> None:
-            for frame, place, weight in zip(self._frames, places, self._weight, strict=False):
+            for at, place in zip(wanted, places, strict=True):
                 add_to_plane(
-                    image, frame, place, float(weight), int(edges[number]), int(edges[number + 1])
-                )
+                    image, self._frames[at], place, float(weights[at]),
+                    int(edges[number]), int(edges[number + 1]),
+                )  # fmt: skip
 
         share(threads, band, range(len(edges) - 1))
         return image if coarse is plane else _refined(image, coarse, plane)
 
-    def _place(self, plane: Plane, angle_deg: float) -> NDArray[np.float64]:
+    def place(self, plane: Plane, angle_deg: float) -> NDArray[np.float64]:
+        """Where pixels of a plane fall in a view as it is kept; see `Plane.on_detector`."""
         place = plane.on_detector(self._geometry, angle_deg) / self.binning
         place[:2] -= (self.binning - 1) / (2 * self.binning)
         return place

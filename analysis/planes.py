@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,6 +164,40 @@ class PlaneReconstructor:
         growing.weight = self._buffer.weight
         self._growing[name] = growing
         return Redrawn(time.perf_counter() - before, self._buffer.views, self._buffer.binning)
+
+    def reweigh(self, weights: Mapping[int, float]) -> None:
+        """Give views other weights, in all planes.
+
+        Parameters
+        ----------
+        weights : dict of int to float
+            In radians, by the number of the view, from 0 in the order in which they were added.
+            Those that the buffer has forgotten keep theirs. The difference is drawn from the
+            buffer, and so at its binning.
+        """
+        grown = self._buffer.reweigh(weights)
+        if not grown.any():
+            return
+        more = float(grown.sum())
+        for growing in self._growing.values():
+            growing.image += self._buffer.draw(growing.plane, self._threads, grown)
+            growing.weight += more
+        self._weight += more
+
+    @property
+    def geometry(self) -> VolumeGeometry:
+        """Of the views."""
+        return self._geometry
+
+    @property
+    def buffer(self) -> ViewBuffer:
+        """The views that are kept."""
+        return self._buffer
+
+    @property
+    def weight(self) -> float:
+        """Sum of the weights of all views so far."""
+        return self._weight
 
     def remove(self, name: str) -> None:
         """Take a plane away."""

@@ -1,5 +1,7 @@
 """Ring artefacts: columns of a sinogram that are off, made equal to their neighbours."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,13 +29,28 @@ class RunningRings:
         Window of the parabola that says what the neighbours have; three times the widest stripe.
     memory_views : int
         The mean forgets older views, so that it follows a detector that drifts.
+    rows : int, optional
+        Of a frame, all of whose rows are filtered, each by itself; one row alone if not given.
+    every_views : int
+        The offsets are found anew after so many views: smoothing a whole frame costs more than
+        all the rest.
     """
 
-    def __init__(self, columns: int, width_columns: int = 9, memory_views: int = 400) -> None:
+    def __init__(
+        self,
+        columns: int,
+        width_columns: int = 9,
+        memory_views: int = 400,
+        *,
+        rows: int | None = None,
+        every_views: int = 1,
+    ) -> None:
         _check_width(width_columns, columns)
         self._width = width_columns
         self._memory = memory_views
-        self._mean = np.zeros(columns, np.float64)
+        self._every = every_views
+        self._mean = np.zeros(columns if rows is None else (rows, columns), np.float32)
+        self._offsets = np.zeros_like(self._mean)
         self.views = 0
 
     def apply(self, row: Rows) -> Rows:
@@ -41,19 +58,21 @@ class RunningRings:
 
         Parameters
         ----------
-        row : float32 (columns,)
+        row : float32 (columns,) or (rows, columns)
             Line integrals.
         """
         self.views += 1
-        self._mean += (row - self._mean) / min(self.views, self._memory)
+        self._mean += (row - self._mean) * np.float32(1 / min(self.views, self._memory))
         # Two views share edges with their neighbours: they say nothing of the detector yet.
-        trust = 1 - 1 / self.views
-        return (row - trust * self.offsets).astype(np.float32)
+        if (self.views - 1) % self._every == 0:
+            self._offsets = self.offsets
+        return (row - np.float32(1 - 1 / self.views) * self._offsets).astype(np.float32)
 
     @property
     def offsets(self) -> Rows:
-        """What the columns are off now, float32 (columns,)."""
-        return _off_neighbours(self._mean[None], self._width)[0]
+        """What the columns are off now, float32 (columns,) or (rows, columns)."""
+        lines = np.atleast_2d(self._mean)
+        return _off_neighbours(lines, self._width).reshape(self._mean.shape)
 
 
 def remove_rings(sinogram: Rows, width_columns: int = 9) -> Rows:
@@ -131,7 +150,7 @@ def _replace_columns(sinogram: Rows, bad: Mask) -> Rows:
     return mended
 
 
-def _off_neighbours(rows: NDArray[np.float64], width: int) -> NDArray[np.float32]:
+def _off_neighbours(rows: NDArray[Any], width: int) -> NDArray[np.float32]:
     return (rows - parabola_along(rows, width | 1)).astype(np.float32)
 
 

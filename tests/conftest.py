@@ -42,8 +42,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "voltomo")
 
 _SHARING = (
     *(f"tests/end_to_end/test_{name}.py" for name in (
-        "align", "bad_input", "beamline_day", "catalogue", "dose", "interrupts", "kills", "replay",
-        "shell", "stuck_shutter", "truth",
+        "align", "bad_input", "beamline_day", "catalogue", "dose", "interrupts", "kills",
+        "live_planes", "replay", "shell", "stuck_shutter", "truth",
     )),
     "tests/plans/test_tomography_on_twin.py",
     "tests/conformity/test_records.py",

@@ -9,7 +9,14 @@ import pytest
 
 from benchmarks.live import _percentile_ms, reached
 
-GOOD = {"file_lost": 0, "processed": 2000, "frames": 2000, "latency_p99_ms": 180.0}
+GOOD = {
+    "kind": "tomography",
+    "views_dropped": 0,
+    "file_lost": 0,
+    "processed": 2000,
+    "frames": 2000,
+    "latency_p99_ms": 180.0,
+}
 
 
 @pytest.mark.parametrize(
@@ -20,6 +27,8 @@ GOOD = {"file_lost": 0, "processed": 2000, "frames": 2000, "latency_p99_ms": 180
         ({"processed": 1999}, False),
         ({"latency_p99_ms": 251.0}, False),
         ({"latency_p99_ms": None}, False),
+        ({"views_dropped": 1}, False),
+        ({"kind": "laminography", "latency_p99_ms": 700.0}, True),
     ],
 )
 def test_each_demand_counts(changes: dict[str, float | None], whole: bool) -> None:

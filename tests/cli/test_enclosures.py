@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.records.synthetic import SyntheticRun
+from tests.records.synthetic import SyntheticRun, small_spec
 from voltomo.cli.enclosures import enclosure, live_result, slice_from_files
 from voltomo.model.names import run_name
 from voltomo.records.scan import read_scan
@@ -80,8 +80,17 @@ def test_a_scan_without_live_slice_says_why(folder):
     made = enclosure(read_scan(folder, run.uid), None, live_result(folder, run.uid))
     assert made.facts["No live slice"] == "the axis is tilted"
     assert "Live" not in made.facts
+
+
+def test_a_scan_about_a_tilted_axis_has_a_slice_too(folder):
+    run = SyntheticRun(folder, spec=small_spec(tilt_deg=30.0)).write()
     scan = read_scan(folder, run.uid)
-    geometry = scan.record.spec.geometry.model_copy(update={"tilt_deg": 30.0})
-    spec = scan.record.spec.model_copy(update={"geometry": geometry})
-    tilted = replace(scan, record=replace(scan.record, spec=spec))
-    assert slice_from_files(tilted) == (None, "")
+    image, caption = slice_from_files(scan)
+    geometry = run.spec.geometry
+    assert image is not None
+    assert image.shape == (geometry.columns, geometry.columns)
+    assert "from 60 views" in caption
+    radiographs = geometry.model_copy(update={"step_deg": 0.0})
+    spec = scan.record.spec.model_copy(update={"geometry": radiographs, "motion": "step"})
+    still = replace(scan, record=replace(scan.record, spec=spec))
+    assert slice_from_files(still) == (None, "")

@@ -143,8 +143,6 @@ def test_lateness_is_counted_from_the_newest_trigger(scan: SyntheticScan) -> Non
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"tilt_deg": 30.0}, "tilt 0"),
-        ({"roll_deg": 10.0}, "rolled by 10.0 deg"),
         ({"axis_column": 900.0}, "must lie on the detector row"),
         (
             {"region": Region(first_row=0, last_row=2, first_column=0, last_column=64)},

@@ -245,7 +245,7 @@ def test_the_websocket_brings_values_and_slice(station: Station) -> None:
                     if isinstance(message, str):
                         values = json.loads(message)
                         await socket.send("next")
-                    else:
+                    elif struct.unpack_from("<I", message, 24) == (0,):
                         picture = message
         return values, picture
 
@@ -255,9 +255,9 @@ def test_the_websocket_brings_values_and_slice(station: Station) -> None:
     assert values["scan_uid"] == station.scan.uid
     assert values["triggers"] == station.scan.spec.triggers
     assert values["exit_status"] == "success"
-    width, height, _, low, high, frames, row = struct.unpack_from("<HHiffIi", picture)
+    width, height, _, low, high, frames, row, _ = struct.unpack_from("<HHiffIiI", picture)
     assert (width, height) == (64, 64)
-    assert len(picture) == 24 + 64 * 64
+    assert len(picture) == 28 + 64 * 64
     assert (frames, row) == (90, 2)
     assert values["scanned"] == station.scan.spec.sample
     assert (values["views"], values["pixel_um"]) == (90, 1.0)
@@ -337,18 +337,18 @@ def test_a_worker_that_hangs_keeps_no_plan_waiting(station: Station) -> None:
 
 def test_a_scan_without_a_slice_is_a_state_that_all_can_see(station: Station) -> None:
     ask = station.ask
-    geometry = station.scan.spec.geometry.model_copy(update={"tilt_deg": 30.0})
-    spec = station.scan.spec.model_copy(update={"geometry": geometry})
-    order = {"op": "start", "uid": "tilted", "scan_spec": spec.model_dump(mode="json")}
+    geometry = station.scan.spec.geometry.model_copy(update={"step_deg": 0.0})
+    spec = station.scan.spec.model_copy(update={"geometry": geometry, "motion": "step"})
+    order = {"op": "start", "uid": "still", "scan_spec": spec.model_dump(mode="json")}
     ask(f"VT:Live:Command {json.dumps(order)}")
     station.until(lambda: ask("VT:Live:State") == 4)
-    assert ask("VT:Live:ScanUid") == "tilted"
+    assert ask("VT:Live:ScanUid") == "still"
     found = json.loads(ask("VT:Live:Verdicts"))
     assert (found["state"], found["verdicts"]) == ("No slice", [])
-    assert "tilt 0" in found["reason"]
+    assert "a stage that turns" in found["reason"]
     station.until(lambda: json.loads(station.get("/state").read()).get("live") == "No slice")
     station.until(
-        lambda: "tilt 0" in (json.loads(station.get("/state").read()).get("live_reason") or "")
+        lambda: "turns" in (json.loads(station.get("/state").read()).get("live_reason") or "")
     )
 
 

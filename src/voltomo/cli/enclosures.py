@@ -85,16 +85,15 @@ def slice_from_files(scan: Scan) -> tuple[NDArray[np.float32] | None, str]:
     array or None, str
         None where flats, darks or projections are lacking; and what it is.
     """
-    from voltomo.live.gap_filler import fill
-    from voltomo.live.live_slice import LiveSlice
     from voltomo.live.run_follower import FileOpened
+    from voltomo.live.slice_in_process import SliceInProcess
     from voltomo.model.trigger_source import TriggerChunk
 
     record = scan.record
     try:
-        live = LiveSlice(record.uid, record.spec)
+        live = SliceInProcess(record.uid, record.spec)
     except ValueError:
-        # A tilted axis, say: one row of the detector makes no slice.
+        # Radiographs, say: nothing turned.
         return None, ""
     latches = record.latches
     gaps = np.flatnonzero(np.diff(latches.index) != 1) + 1
@@ -104,7 +103,7 @@ def slice_from_files(scan: Scan) -> tuple[NDArray[np.float32] | None, str]:
             angles, times = latches.angle_deg[part].tolist(), latches.time_s[part].tolist()
             live.latch(TriggerChunk(first, angles, times))
     files = [FileOpened(source.block, source.path) for source in record.sources]
-    fill(live, files, record.spec.triggers)
+    live.fill(files)
     live.finish()
     state = live.state()
     if state.frames == 0:

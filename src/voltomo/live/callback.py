@@ -11,7 +11,8 @@ from voltomo.live.run_follower import FileOpened, RunFollower, opened_file
 from voltomo.model.scan_spec import ScanSpec
 
 if TYPE_CHECKING:
-    from voltomo.live.live_slice import LiveSlice, SliceState
+    from voltomo.live.live_slice import SliceState
+    from voltomo.live.slice_in_process import SliceInProcess
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class LiveReconstruction:
         self._on_slice = on_slice
         self._files: list[FileOpened] = []
         self._triggers: set[str] = set()
-        self.live: LiveSlice | None = None
+        self.live: SliceInProcess | None = None
 
     def __call__(self, name: str, doc: dict[str, Any]) -> None:
         """Take one document; whatever goes wrong, a view must not stop a scan."""
@@ -66,13 +67,13 @@ class LiveReconstruction:
             self._tell(json.dumps(order))
             return
         # Compiled numerics take more than a second to load: a session with a worker needs none.
-        from voltomo.live.live_slice import LiveSlice
+        from voltomo.live.slice_in_process import SliceInProcess
 
         spec = ScanSpec.model_validate(doc["scan_spec"])
-        self.live = LiveSlice(str(doc["uid"]), spec, self._row)
+        self.live = SliceInProcess(str(doc["uid"]), spec, self._row)
         self._files, self._triggers = [], set()
 
-    def _follow(self, live: LiveSlice, name: str, doc: dict[str, Any]) -> None:
+    def _follow(self, live: SliceInProcess, name: str, doc: dict[str, Any]) -> None:
         if name == "descriptor" and doc["name"] == "triggers":
             self._triggers.add(doc["uid"])
         elif name == "stream_resource":
@@ -81,9 +82,7 @@ class LiveReconstruction:
             for chunk in RunFollower.latches(doc["data"]):
                 live.latch(chunk)
         elif name in ("stream_datum", "stop"):
-            from voltomo.live.gap_filler import fill
-
-            used = fill(live, self._files, live.spec.triggers)
+            used = live.fill(self._files)
             if name == "stop":
                 live.finish()
             if (used or name == "stop") and self._on_slice is not None:

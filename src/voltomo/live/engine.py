@@ -7,16 +7,17 @@ import math
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from voltomo.live.engine_orders import Latched, Moved, StreamedFrame
+from voltomo.live.engine_planes import EnginePlanes
 from voltomo.live.gap_filler import fill
 from voltomo.live.latency import Latencies, NewsOfTriggers
+from voltomo.live.live_planes import PlaneState
 from voltomo.live.live_slice import LiveSlice, SliceState
+from voltomo.live.positions import Oblique
+from voltomo.live.progress import PlanesProgress, Progress
 from voltomo.live.run_follower import FileOpened, RunFollower, RunStarted
 from voltomo.live.settings import LiveSettings
 from voltomo.live.verdicts import Judge
@@ -32,56 +33,17 @@ _EARLY_S = 2.0
 _LOG_EVERY_S = 0.05
 _FILL_EVERY_S = 0.5
 _FILL_AGAIN_S = 0.05
+_PLANES_AGAIN_S = 0.02
 _FILL_AT_ONCE = 256
 _PATIENCE_S = 1.0
 _STATUS_EVERY_S = 0.25
 
+_PLANES_ARE_OFF = (
+    "the axis is tilted or rolled: the slice is then made of whole frames, which the settings of "
+    "the live worker leave out. Set planes to true there."
+)
+
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StreamedFrame:
-    """A frame from the stream: image, the camera's stamp, and when it arrived (monotonic)."""
-
-    image: NDArray[np.uint16]
-    stamp_s: float
-    arrived_s: float
-
-
-@dataclass(frozen=True)
-class _Latched:
-    chunk: TriggerChunk
-    posted_utc_s: float | None
-    heard_s: float
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What the worker knows now.
-
-    ``state`` is "Idle", "Live", "Filling" (from the files, after the end), "Done" or "No slice":
-    then ``reason`` says why the scan has none. ``row`` is the detector row that is shown, −1 for
-    none. ``views_waiting`` are in the queue; ``views_dropped`` found it full in this scan and
-    were left to the file. Latencies run from the end of an exposure to the publication of the
-    slice that holds it, for views that came over the stream (`NewsOfTriggers`); NaN where there
-    are none. ``measuring``: further verdicts on this state of the slice are to come.
-    """
-
-    state: str
-    scan_uid: str
-    reason: str = ""
-    row: int = -1
-    views_waiting: int = 0
-    views_dropped: int = 0
-    frames_in: int = 0
-    frames_processed: int = 0
-    frames_streamed: int = 0
-    lost: int = 0
-    last_trigger: int = -1
-    latency_p50_ms: float = math.nan
-    latency_p99_ms: float = math.nan
-    verdicts: Sequence[Verdict] = ()
-    measuring: bool = False
 
 
 class Engine:
@@ -97,6 +59,11 @@ class Engine:
         Gets every slice that is published.
     on_progress : callable
         Gets the progress a few times a second.
+    on_plane : callable, optional
+        Gets every other plane that is published, and the horizontal one where it is made of whole
+        frames; without it there are no planes.
+    exports : Path, optional
+        Folder for volumes that somebody asks for.
 
     Attributes
     ----------
@@ -110,13 +77,18 @@ class Engine:
         run_log: Path,
         on_slice: Callable[[str, SliceState], None],
         on_progress: Callable[[Progress], None],
+        on_plane: Callable[[str, PlaneState], None] | None = None,
+        exports: Path | None = None,
     ) -> None:
         self._settings = settings
+        self._planes: EnginePlanes | None = None
+        if on_plane is not None and settings.planes:
+            self._planes = EnginePlanes(settings, on_plane, exports)
         self._follower = RunFollower(run_log)
         self._on_slice = on_slice
         self._on_progress = on_progress
         self._stream: queue.Queue[StreamedFrame] = queue.Queue(settings.queue_frames)
-        self._orders: queue.SimpleQueue[_Latched | RunStarted | int] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Latched | RunStarted | Moved | int] = queue.SimpleQueue()
         self._early: deque[StreamedFrame] = deque(maxlen=_EARLY)
         self._live: LiveSlice | None = None
         self._started_utc_s = 0.0
@@ -152,7 +124,7 @@ class Engine:
 
     def latch(self, chunk: TriggerChunk, posted_utc_s: float | None = None) -> None:
         """Take latches; those that were posted before the scan began are of another one."""
-        self._orders.put(_Latched(chunk, posted_utc_s, time.monotonic()))
+        self._orders.put(Latched(chunk, posted_utc_s, time.monotonic()))
 
     def begin(self, uid: str, spec: ScanSpec) -> None:
         """A scan begins; the run log says so too, a little later."""
@@ -161,6 +133,15 @@ class Engine:
     def move_to(self, row: int) -> None:
         """Show another height."""
         self._orders.put(row)
+
+    def move_plane(self, name: str, to: float | Oblique) -> None:
+        """Put the plane "xz", "yz" or "oblique" elsewhere."""
+        self._orders.put(Moved(name, to))
+
+    def make_volume(self, size: int) -> None:
+        """Write a coarse volume of the views so far, so many voxels along an edge."""
+        if self._planes is not None:
+            self._planes.thread.make_volume(size)
 
     def stop(self) -> None:
         """End `run`."""
@@ -172,10 +153,13 @@ class Engine:
             self._take_orders()
             self._take_log()
             self._take_frames()
+            self._take_planes()
             self._fill()
             self._publish()
             self._report()
             self.turns += 1
+        if self._planes is not None:
+            self._planes.thread.stop()
 
     def _take_orders(self) -> None:
         while True:
@@ -183,23 +167,30 @@ class Engine:
                 order = self._orders.get_nowait()
             except queue.Empty:
                 return
-            if isinstance(order, _Latched):
+            if isinstance(order, Latched):
                 late_enough = order.posted_utc_s is None or order.posted_utc_s > self._started_utc_s
                 if self._live is not None and self._state == "Live" and late_enough:
                     self._latch(self._live, order)
             elif isinstance(order, RunStarted):
                 self._start(order)
+            elif isinstance(order, Moved):
+                if self._planes is not None:
+                    self._planes.move(order.name, order.to)
+                    self._next_status_s = 0.0
             else:
                 self._move(order)
 
-    def _latch(self, live: LiveSlice, order: _Latched) -> None:
+    def _latch(self, live: LiveSlice, order: Latched) -> None:
         if order.chunk.last > live.matcher.latched:
             self._news.heard(order.chunk.time_s[-1], order.heard_s)
         live.latch(order.chunk)
 
     def _move(self, row: int) -> None:
         self._row = row
-        if self._live is None:
+        if self._planes is not None:
+            self._planes.move("xy", row)
+            self._next_status_s = 0.0
+        if self._live is None or not self._live.by_row:
             return
         self._live.move_to(row)
         self._next_fill_s = 0.0
@@ -235,7 +226,12 @@ class Engine:
         self._scan_uid, self._reason = event.uid, ""
         self._next_status_s = 0.0
         try:
-            self._live = LiveSlice(event.uid, event.spec, self._row)
+            whole = None if self._planes is None else self._planes.thread
+            self._live = LiveSlice(event.uid, event.spec, self._row, whole)
+            if self._planes is not None:
+                self._planes.begin(event.uid, event.spec)
+            elif not self._live.by_row:
+                raise ValueError(_PLANES_ARE_OFF)
         except ValueError as error:
             log.error("the scan %s has no live slice: %s", event.uid, error)
             self._live, self._state, self._reason = None, "No slice", str(error)
@@ -263,6 +259,8 @@ class Engine:
         self._state = "Filling"
         self._next_fill_s = self._next_status_s = 0.0
         self._give_up_s = time.monotonic() + _PATIENCE_S
+        if self._planes is not None:
+            self._planes.reopen()
 
     def _take_frames(self) -> None:
         try:
@@ -283,6 +281,19 @@ class Engine:
         if self._live is not None and self._state == "Live":
             self._views += self._live.process()
 
+    def _take_planes(self) -> None:
+        """What the planes have shown since; where they make the slice, its delay is theirs."""
+        live, planes = self._live, self._planes
+        if live is None or planes is None:
+            return
+        late_s = planes.collect(live, self._news)
+        if not live.by_row:
+            self._shown = planes.slice
+            for seconds in late_s:
+                self._latencies.add(seconds)
+        if planes.has_news() and self._state == "Done":
+            self._next_status_s = 0.0
+
     def _fill(self) -> None:
         live = self._live
         now = time.monotonic()
@@ -292,6 +303,8 @@ class Engine:
         behind = self._stream.qsize() > _FRAMES_AT_ONCE
         if self._state == "Live" and (behind or not live.overdue(_OVERDUE_S)):
             self._lost_live = self._lost_live if behind else 0
+            if self._planes is not None and not behind:
+                self._planes.fill(live, list(self._files.values()), _OVERDUE_S)
             return
         used = fill(live, list(self._files.values()), _FILL_AT_ONCE)
         if used < _FILL_AT_ONCE:
@@ -302,6 +315,10 @@ class Engine:
             self._next_fill_s = 0.0 if self._state == "Filling" else now + _FILL_AGAIN_S
             self._give_up_s = now + _PATIENCE_S
         elif self._state == "Filling" and (now > self._give_up_s or not live.wanted()):
+            files = list(self._files.values())
+            if self._planes is not None and not self._planes.complete(live, files):
+                self._next_fill_s = now + _PLANES_AGAIN_S
+                return
             live.finish()
             self._state = "Done"
             self._changed = True
@@ -313,6 +330,10 @@ class Engine:
         if live is None or now < self._next_slice_s or not (self._views or self._changed):
             return
         self._next_slice_s = now + self._settings.publish_s
+        if not live.by_row:
+            self._views.clear()
+            self._changed = False
+            return
         state = live.state()
         self._on_slice(live.scan_uid, state)
         published_s = time.monotonic()
@@ -341,15 +362,16 @@ class Engine:
         self._verdicts = self._judge.verdicts(live, state, self._lost(live), time.time())
         if self._judge.busy:
             self._next_status_s = now + _STATUS_EVERY_S
-        self._on_progress(self._progress(live))
+        self._on_progress(self._progress(live, state))
 
-    def _progress(self, live: LiveSlice) -> Progress:
+    def _progress(self, live: LiveSlice, state: SliceState) -> Progress:
+        planes = PlanesProgress() if self._planes is None else self._planes.progress()
         return Progress(
             state=self._state,
             scan_uid=live.scan_uid,
-            row=live.row,
-            views_waiting=self._stream.qsize(),
-            views_dropped=self._dropped - self._dropped_before,
+            row=state.row if not live.by_row and state.row >= 0 else live.row,
+            views_waiting=self._stream.qsize() + planes.waiting,
+            views_dropped=self._dropped - self._dropped_before + planes.skipped,
             frames_in=live.frames_in,
             frames_processed=live.frames_processed,
             frames_streamed=live.frames_streamed,
@@ -359,4 +381,5 @@ class Engine:
             latency_p99_ms=self._latencies.percentile_ms(99),
             verdicts=tuple(self._verdicts),
             measuring=self._judge.busy,
+            planes=planes,
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,7 +44,47 @@ def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
     Where the clock map that was followed live gave no trigger of a block its frame, the map is
     made anew from the files, by which a block can be placed after a long pause.
     """
-    wanted = live.wanted()
+
+    def use(readers: list[FrameFile], index: Ints, source: Ints) -> int:
+        return _use(live, readers, index, source)
+
+    return _fill(live, files, _Wish(live.wanted(), limit, use))
+
+
+def fill_whole(
+    live: LiveSlice, files: Sequence[FileOpened], wanted: Sequence[int], limit: int = 16
+) -> int:
+    """Read frames from the files and pass them on whole; returns and notes as `fill`.
+
+    Parameters
+    ----------
+    live : LiveSlice
+        The scan; it passes frames on to whoever wants them whole.
+    files : sequence of FileOpened
+        Its files so far.
+    wanted : sequence of int
+        Triggers.
+    limit : int
+        At most this many frames.
+    """
+
+    def use(readers: list[FrameFile], index: Ints, source: Ints) -> int:
+        return _use_whole(live, readers, index, source)
+
+    return _fill(live, files, _Wish(wanted, limit, use))
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """Triggers whose frames are wanted, how many at most, and who uses them."""
+
+    wanted: Sequence[int]
+    limit: int
+    use: Callable[[list[FrameFile], Ints, Ints], int]
+
+
+def _fill(live: LiveSlice, files: Sequence[FileOpened], wish: _Wish) -> int:
+    wanted = wish.wanted
     if not wanted:
         return 0
     # A block that was taken again has a file for each take, and only the last one counts.
@@ -52,10 +93,10 @@ def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
     if clock is not None:
         blocks = {live.block_of(index).name for index in wanted}
         of_blocks = [file for file in files if not file.block or file.block in blocks]
-        used = _fill(live, of_blocks, np.array(wanted), limit, clock)
+        used = _fill_by(live, of_blocks, wish, clock)
     if used or (clock is not None and not _a_block_is_missing(live, wanted)):
         return used
-    return _fill(live, files, np.array(wanted), limit, None)
+    return _fill_by(live, files, wish, None)
 
 
 def _a_block_is_missing(live: LiveSlice, wanted: Sequence[int]) -> bool:
@@ -68,8 +109,8 @@ def _a_block_is_missing(live: LiveSlice, wanted: Sequence[int]) -> bool:
     )
 
 
-def _fill(
-    live: LiveSlice, files: Sequence[FileOpened], wanted: Ints, limit: int, clock: ClockMap | None
+def _fill_by(
+    live: LiveSlice, files: Sequence[FileOpened], wish: _Wish, clock: ClockMap | None
 ) -> int:
     """Use wanted frames of these files by a clock map, or by their own, if none is given."""
     with ExitStack() as stack:
@@ -81,7 +122,7 @@ def _fill(
                     opened.append((file.block, reader))
             except (FrameFileUnreadable, OSError, RuntimeError) as error:
                 log.debug("%s cannot be read yet: %s", file.path, error)
-        return _fill_from(live, opened, wanted, limit, clock) if opened else 0
+        return _fill_from(live, opened, wish, clock) if opened else 0
 
 
 def _frames_of(live: LiveSlice, opened: list[tuple[str, FrameFile]]) -> Frames:
@@ -101,8 +142,7 @@ def _frames_of(live: LiveSlice, opened: list[tuple[str, FrameFile]]) -> Frames:
 def _fill_from(
     live: LiveSlice,
     opened: list[tuple[str, FrameFile]],
-    wanted: Ints,
-    limit: int,
+    wish: _Wish,
     clock: ClockMap | None,
 ) -> int:
     frames = _frames_of(live, opened)
@@ -117,8 +157,9 @@ def _fill_from(
         return 0
     matcher.adopt(clock)
     table = join(triggers, frames, clock, live.spec.exposure_s, live.spec.read_out_s)
-    here = table.valid & np.isin(table.index, wanted)
-    return _use(live, files, table.index[here][:limit], table.source[here][:limit])
+    here = table.valid & np.isin(table.index, np.array(wish.wanted))
+    limit = wish.limit
+    return wish.use(files, table.index[here][:limit], table.source[here][:limit])
 
 
 def _clock_of(live: LiveSlice, triggers: Triggers, frames: Frames) -> ClockMap | None:
@@ -146,4 +187,19 @@ def _use(live: LiveSlice, files: list[FrameFile], index: Ints, source: Ints) -> 
         for place, counts in zip(run, rows, strict=True):
             live.use_row(int(index[place]), counts)
             used += 1
+    return used
+
+
+def _use_whole(live: LiveSlice, files: list[FrameFile], index: Ints, source: Ints) -> int:
+    """Use whole frames by their places, one by one: each is large enough."""
+    used = 0
+    for trigger, handle in zip(index, source, strict=True):
+        number, place = int(file_of(handle)), int(place_of(handle))
+        try:
+            (image,) = files[number].frames(place, place + 1)
+        except (OSError, RuntimeError, IndexError) as error:
+            log.debug("%s cannot be read there yet: %s", files[number].path, error)
+            continue
+        live.use(int(trigger), image)
+        used += 1
     return used

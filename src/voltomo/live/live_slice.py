@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.analysis.normalise import line_integrals, mean_field
-from voltomo.analysis.quality import row_fault, snr
+from voltomo.analysis.parallel_beam import require_slice_on_row
+from voltomo.analysis.quality import row_fault
 from voltomo.analysis.sheared_rows import SliceReconstructor
 from voltomo.analysis.weights import angular_weights
 from voltomo.live.matcher import Matcher
 from voltomo.live.no_slice import no_slice_of
+from voltomo.live.shown_part import one_row_is_enough
 from voltomo.live.slice_rows import Place, SliceRows, SliceViews
 from voltomo.live.sweep_turns import asked_deg, parts_of_sweep, same_sweep, turn_of
+from voltomo.live.whole_frames import WAITING_BYTES, Counted, RowOfFrame, WholeFrames
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
 
@@ -42,14 +45,6 @@ class SliceState:
     pixel_um: float = 0.0
 
 
-@dataclass(frozen=True)
-class _RowOfFrame:
-    """All that is kept of a frame: the row that makes the slice."""
-
-    row: int
-    counts: Counts
-
-
 class LiveSlice:
     """One horizontal slice of the sweep that runs, at a height that can be moved.
 
@@ -64,6 +59,13 @@ class LiveSlice:
         What it scans.
     row : int, optional
         Detector row of the slice; the middle if not given.
+    whole : WholeFrames, optional
+        Gets every frame whose trigger is known.
+
+    Attributes
+    ----------
+    by_row : bool
+        Whether one row makes the slice; else only the transmission is measured here.
 
     Notes
     -----
@@ -75,11 +77,17 @@ class LiveSlice:
     Raises
     ------
     ValueError
-        One row of the detector gives no slice: the axis is tilted or rolled, lies outside the
-        detector, only a region of the detector is read, or the scan is of a kind without one.
+        There can be no slice: the axis lies outside the detector, only a region of the detector
+        is read, or the scan is of a kind without one.
     """
 
-    def __init__(self, scan_uid: str, spec: ScanSpec, row: int | None = None) -> None:
+    def __init__(
+        self,
+        scan_uid: str,
+        spec: ScanSpec,
+        row: int | None = None,
+        whole: WholeFrames | None = None,
+    ) -> None:
         geometry = spec.geometry
         refusal = no_slice_of(spec)
         if refusal:
@@ -87,13 +95,19 @@ class LiveSlice:
         self.scan_uid = scan_uid
         self.spec = spec
         self.row = geometry.rows // 2 if row is None else self._clip(row, geometry.rows)
-        self.matcher: Matcher[_RowOfFrame] = Matcher(spec.blocks())
+        self.matcher: Matcher[RowOfFrame] = Matcher(spec.blocks())
         self._firsts = [block.first for block in self.matcher.blocks]
         self._shape = (geometry.rows, geometry.columns)
         first = next(block for block in self.matcher.blocks if block.kind == "sweep")
         self._axis = spec.axis_column(first)
-        self._reconstructor = SliceReconstructor(geometry.columns, self._axis)
-        self._reconstructor.prepare(geometry.model_copy(update={"axis_column": self._axis}))
+        require_slice_on_row(geometry.columns, self._axis, geometry.columns)
+        self.by_row = one_row_is_enough(spec, sweeps_apart=whole is None)
+        self._reconstructor: SliceReconstructor | Counted = (
+            SliceReconstructor(geometry.columns, self._axis) if self.by_row else Counted()
+        )
+        self._whole = whole
+        kept = WAITING_BYTES // (2 * geometry.rows * geometry.columns)
+        self._keep_whole = 0 if whole is None else max(8, kept)
         self._asked: NDArray[np.float64] = np.empty(0)
         self._used_rad = 0.0
         self._finished = False
@@ -128,6 +142,8 @@ class LiveSlice:
         for block in self.matcher.latch(chunk):
             self._used[block.first : block.last] = False
             self.slice_rows.drop(block)
+            if self._whole is not None:
+                self._whole.again(block)
             if self._is_field(block):
                 if self._field_block.get(block.kind) is block:
                     self._field_rows[block.kind] = {}
@@ -145,7 +161,9 @@ class LiveSlice:
         if image.shape != self._shape:
             self.refused += 1
             return
-        row = _RowOfFrame(self.row, image[self.row].copy())
+        # Triggers are heard of ten times a second; what waits much longer is not kept whole.
+        whole = image if self.matcher.waiting < self._keep_whole else None
+        row = RowOfFrame(self.row, image[self.row].copy(), whole)
         self.matcher.frame(stamp_s, row)
 
     def process(self) -> list[int]:
@@ -158,6 +176,8 @@ class LiveSlice:
         """
         views: list[int] = []
         for index, frame in self.matcher.matched():
+            if frame.image is not None:
+                self._pass_on(index, frame.image, streamed=True)
             # What waited while the height was moved comes again from the file.
             if frame.row == self.row and not self._used[index]:
                 self.use_row(index, frame.counts)
@@ -169,7 +189,13 @@ class LiveSlice:
     def use(self, index: int, image: Counts) -> None:
         """Use the frame of a trigger; see `use_row`."""
         if image.shape == self._shape:
+            self._pass_on(index, image, streamed=False)
             self.use_row(index, image[self.row].copy())
+
+    def _pass_on(self, index: int, image: Counts, *, streamed: bool) -> None:
+        block = self.block_of(index)
+        if self._whole is not None and (block.kind == "sweep" or self._is_field(block)):
+            self._whole.take(index, image, self.angle_mid_exposure_deg(index), streamed=streamed)
 
     def use_row(self, index: int, counts: Counts) -> None:
         """Use the slice's row of a trigger's frame; repeats are ignored.
@@ -228,7 +254,7 @@ class LiveSlice:
         """Make the slice final: no more frames come, and the order in which they came is gone."""
         index = sorted(self._rows)
         if index and self._fields_ready():
-            angles = [self._angle_mid_exposure_deg(i) for i in index]
+            angles = [self.angle_mid_exposure_deg(i) for i in index]
             self._rebuild(dict(zip(index, angular_weights(angles), strict=True)))
         self._finished = True
 
@@ -250,7 +276,7 @@ class LiveSlice:
         return SliceState(
             image,
             self._last_trigger,
-            self._reconstructor.views,
+            self._reconstructor.views if self.by_row else 0,
             self._sweep.name if self._sweep else "",
             self.row,
             self._finished,
@@ -300,11 +326,6 @@ class LiveSlice:
         return [float(row.mean()) - dark for row in self._field_rows["flats"].values()]
 
     @staticmethod
-    def signal_to_noise(image: NDArray[np.float32]) -> float:
-        """Signal to noise of a slice, inside the inner disc."""
-        return snr(image)
-
-    @staticmethod
     def _clip(row: int, rows: int) -> int:
         return min(max(row, 0), rows - 1)
 
@@ -333,7 +354,7 @@ class LiveSlice:
             return None
         place = Place(self.spec.geometry, self._axis, self.row, here_s)
         fields = self._field("flats"), self._field("darks")
-        return self.slice_rows.views(place, *fields, self._angle_mid_exposure_deg)
+        return self.slice_rows.views(place, *fields, self.angle_mid_exposure_deg)
 
     def _use_projection(self, block: Block, index: int, counts: Counts) -> None:
         self.slice_rows.take(block, index, counts)
@@ -361,8 +382,9 @@ class LiveSlice:
         axis = self.spec.axis_column(block)
         if axis != self._axis:
             self._axis = axis
-            geometry = self.spec.geometry.model_copy(update={"axis_column": axis})
-            self._reconstructor.prepare(geometry)
+            if isinstance(self._reconstructor, SliceReconstructor):
+                geometry = self.spec.geometry.model_copy(update={"axis_column": axis})
+                self._reconstructor.prepare(geometry)
         self._forget_views()
 
     def _use_field(self, block: Block, index: int, counts: Counts) -> None:
@@ -393,11 +415,12 @@ class LiveSlice:
         if weight_rad is None:
             weight_rad = float(self._asked[index - self._part.start])
         self._transmission[index] = float(np.exp(-integrals).mean())
-        self._reconstructor.add(integrals, self._angle_mid_exposure_deg(index), weight_rad)
+        self._reconstructor.add(integrals, self.angle_mid_exposure_deg(index), weight_rad)
         self._used_rad += weight_rad
         self._last_trigger = max(self._last_trigger, index)
 
-    def _angle_mid_exposure_deg(self, index: int) -> float:
+    def angle_mid_exposure_deg(self, index: int) -> float:
+        """Angle of the stage in the middle of a trigger's exposure."""
         block = self.block_of(index)
         speed = (block.step_deg or 0.0) / block.period_s
         later_s = self.spec.exposure_s / 2 + self.row * self.spec.row_delay_s

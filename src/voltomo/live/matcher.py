@@ -110,6 +110,11 @@ class Matcher(Generic[Payload]):
         if len(self._waiting) > _WAITING:
             del self._waiting[0]
 
+    @property
+    def waiting(self) -> int:
+        """Frames whose trigger is not known yet."""
+        return len(self._waiting)
+
     def matched(self) -> list[tuple[int, Payload]]:
         """Frames whose trigger is known by now, each once, with the trigger's index."""
         if not self._waiting or self._known.size == 0:

@@ -20,7 +20,8 @@ class ReceivedSlice:
     """A slice as a client got it.
 
     ``received_s`` is monotonic time; ``last_trigger`` the highest trigger index in the slice;
-    ``complete`` whether it is the last one, unless the height is moved.
+    ``complete`` whether it is the last one, unless the height is moved; ``position`` where the
+    plane lies, as JSON.
     """
 
     image: NDArray[np.float32]
@@ -30,18 +31,21 @@ class ReceivedSlice:
     scan_uid: str
     received_s: float
     complete: bool = False
+    position: str = ""
 
 
 class SliceObserver:
-    """Watches ``Live:Slice`` over PVA, with addresses of its own rather than the environment's.
+    """Watches a live plane over PVA, with addresses of its own rather than the environment's.
 
     Parameters
     ----------
     addresses : Addresses
         Where the services of the run listen.
+    channel : str
+        Last part of its name: "Slice", "SliceXZ", "SliceYZ" or "Oblique".
     """
 
-    def __init__(self, addresses: Addresses) -> None:
+    def __init__(self, addresses: Addresses, channel: str = "Slice") -> None:
         from p4p.client.thread import Context
 
         environment = addresses.own_environment()
@@ -52,7 +56,7 @@ class SliceObserver:
         self._receipts: list[tuple[str, int, float]] = []
         self._context = Context("pva", conf=conf, useenv=False, nt=False)
         self._monitor = self._context.monitor(
-            f"{addresses.prefix}Live:Slice", self._take, notify_disconnect=True
+            f"{addresses.prefix}Live:{channel}", self._take, notify_disconnect=True
         )
 
     def _take(self, value: Any) -> None:
@@ -73,6 +77,7 @@ class SliceObserver:
             scan_uid=str(words["scan_uid"]),
             received_s=received_s,
             complete=bool(words.get("complete")),
+            position=str(words.get("position", "")),
         )
         with self._lock:
             self._latest = slice_

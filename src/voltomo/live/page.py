@@ -22,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voltomo.live.page_feed import Feed, Slices, gather_runs, gather_values
+from voltomo.live.positions import PLANES
 from voltomo.live.settings import LiveSettings
 from voltomo.model.pv_names import PvNames
 from voltomo.runtime.heartbeat import Heartbeat
@@ -43,7 +44,7 @@ def make_app(feed: Feed, prefix: str, pvs: PvNames, run_log: Path) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await gather_values(feed, prefix, pvs)
-        app.state.slices = Slices(feed, f"{prefix}Live:Slice")
+        app.state.slices = Slices(feed, f"{prefix}Live:")
         runs = asyncio.create_task(gather_runs(feed, run_log))
         beating = asyncio.create_task(Heartbeat.of_process().keep_beating())
         yield
@@ -87,12 +88,13 @@ async def _serve(socket: WebSocket, feed: Feed) -> None:
 
 
 async def _show(socket: WebSocket, feed: Feed) -> None:
-    shown = -1
+    shown = dict.fromkeys(PLANES, -1)
     while True:
         await socket.send_text(feed.message())
-        if feed.slice_number != shown and (picture := feed.picture()):
-            shown = feed.slice_number
-            await socket.send_bytes(picture)
+        for plane in PLANES:
+            if feed.number(plane) != shown[plane] and (picture := feed.picture(plane)):
+                shown[plane] = feed.number(plane)
+                await socket.send_bytes(picture)
         await socket.receive_text()
         async with feed.changed:
             with contextlib.suppress(TimeoutError):

@@ -10,16 +10,19 @@ import struct
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voltomo.live.image_server import CHANNELS
+from voltomo.live.positions import PLANES
 from voltomo.live.run_follower import RunFollower, RunStarted, RunStopped
 from voltomo.model.pv_names import PvNames
 
-_HEADER = struct.Struct("<HHiffIi")
+_HEADER = struct.Struct("<HHiffIiI")
 
 OWN_NUMBERS = {
     "dose_Gy": "Guard:Dose",
@@ -31,6 +34,7 @@ OWN_NUMBERS = {
     "lost_frames": "Live:LostFrames",
     "views_waiting": "Live:ViewsWaiting",
     "views_dropped": "Live:ViewsDropped",
+    "redraw_ms": "Live:RedrawTime",
     "latency_p50_ms": "Live:LatencyP50",
     "latency_p99_ms": "Live:LatencyP99",
     "transmission": "Live:Transmission",
@@ -57,6 +61,8 @@ class ShownSlice:
     frames: int
     row: int
     scan_uid: str = ""
+    plane: str = "xy"
+    position: str = ""
 
 
 def numbers_shown(prefix: str, pvs: PvNames) -> dict[str, str]:
@@ -77,10 +83,11 @@ def words_shown(prefix: str, pvs: PvNames) -> dict[str, str]:
 
 
 def encode_slice(shown: ShownSlice) -> bytes:
-    """One binary message: header (width, height, trigger, low, high, frames, row), 8-bit pixels.
+    """One binary message: header and 8-bit pixels.
 
-    Grey values run from the 0.5th to the 99.5th percentile of some of the pixels, ``low`` and
-    ``high``.
+    The header is width, height, trigger, low, high, frames, row, and number of the plane in
+    `PLANES`. Grey values run from the 0.5th to the 99.5th percentile of some of the pixels,
+    ``low`` and ``high``.
     """
     image = shown.image
     some = image[:: max(1, image.shape[0] // 256), :: max(1, image.shape[1] // 256)]
@@ -88,7 +95,10 @@ def encode_slice(shown: ShownSlice) -> bytes:
     span = high - low if high > low else 1.0
     grey = np.clip((image - low) * (255.0 / span), 0, 255).astype(np.uint8)
     height, width = image.shape
-    header = _HEADER.pack(width, height, shown.last_trigger, low, high, shown.frames, shown.row)
+    plane = PLANES.index(shown.plane)
+    header = _HEADER.pack(
+        width, height, shown.last_trigger, low, high, shown.frames, shown.row, plane
+    )
     return header + grey.tobytes()
 
 
@@ -97,27 +107,32 @@ class Feed:
     """The state that viewers share; ``changed`` wakes them."""
 
     values: dict[str, Any] = field(default_factory=dict[str, Any])
-    slice_number: int = 0
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-    _slice: ShownSlice | None = None
-    _picture: bytes = b""
-    _pictured: int = 0
+    _shown: dict[str, ShownSlice] = field(default_factory=dict[str, ShownSlice])
+    _number: dict[str, int] = field(default_factory=dict[str, int])
+    _pictures: dict[str, tuple[int, bytes]] = field(default_factory=dict[str, tuple[int, bytes]])
 
     def message(self) -> str:
         """All values as JSON."""
         return json.dumps(self.values | {"utc_s": time.time()}, allow_nan=False)
 
-    def picture(self) -> bytes:
-        """The scan's latest slice, encoded once for all viewers and only if somebody looks.
+    def number(self, plane: str = "xy") -> int:
+        """How many images of a plane there have been."""
+        return self._number.get(plane, 0)
 
-        Empty before there is one; a slice of another scan is not shown under this one's name.
+    def picture(self, plane: str = "xy") -> bytes:
+        """The scan's latest image of a plane, encoded once for all and only if somebody looks.
+
+        Empty before there is one; an image of another scan is not shown under this one's name.
         """
-        if self._slice is None or self._slice.scan_uid != self.values.get("scan_uid"):
+        shown = self._shown.get(plane)
+        if shown is None or shown.scan_uid != self.values.get("scan_uid"):
             return b""
-        if self._pictured != self.slice_number:
-            self._pictured = self.slice_number
-            self._picture = encode_slice(self._slice)
-        return self._picture
+        number, picture = self._pictures.get(plane, (-1, b""))
+        if number != self.number(plane):
+            picture = encode_slice(shown)
+            self._pictures[plane] = (self.number(plane), picture)
+        return picture
 
     async def set(self, name: str, value: Any) -> None:
         """Take a value."""
@@ -130,9 +145,10 @@ class Feed:
             self.changed.notify_all()
 
     async def show(self, shown: ShownSlice) -> None:
-        """Take a slice."""
-        self._slice = shown
-        self.slice_number += 1
+        """Take an image of a plane."""
+        self._shown[shown.plane] = shown
+        self._number[shown.plane] = self.number(shown.plane) + 1
+        self.values["positions"] = self.values.get("positions", {}) | {shown.plane: shown.position}
         async with self.changed:
             self.changed.notify_all()
 
@@ -163,50 +179,56 @@ async def gather_values(feed: Feed, prefix: str, pvs: PvNames) -> None:
 
 
 class Slices:
-    """The live slice, which is fetched only while somebody looks: a large one costs its copying.
+    """The live planes, fetched only while somebody looks: large ones cost their copying.
 
     Parameters
     ----------
     feed : Feed
-        Gets every slice.
-    channel : str
-        Name of the PV.
+        Gets every image.
+    prefix : str
+        First part of the names of their PVs.
     """
 
-    def __init__(self, feed: Feed, channel: str) -> None:
+    def __init__(self, feed: Feed, prefix: str) -> None:
         from p4p.client.asyncio import Context
 
         self._feed = feed
-        self._channel = channel
+        self._channels = {plane: prefix + name for plane, name in CHANNELS.items()}
         self._context = Context("pva", nt=False)
-        self._monitor: Any = None
+        self._monitors: list[Any] = []
         self._viewers = 0
 
     @contextlib.asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Fetch slices for one more viewer."""
+        """Fetch images for one more viewer."""
         self._viewers += 1
-        if self._monitor is None:
-            self._monitor = self._context.monitor(self._channel, self._take)
+        if not self._monitors:
+            self._monitors = [
+                self._context.monitor(channel, partial(self._take, plane))
+                for plane, channel in self._channels.items()
+            ]
         try:
             yield
         finally:
             self._viewers -= 1
             if self._viewers == 0:
-                self._monitor.close()
-                self._monitor = None
+                self._end()
+
+    def _end(self) -> None:
+        for monitor in self._monitors:
+            monitor.close()
+        self._monitors = []
 
     def close(self) -> None:
         """Fetch no more."""
-        if self._monitor is not None:
-            self._monitor.close()
+        self._end()
         self._context.close()
 
-    async def _take(self, value: Any) -> None:
+    async def _take(self, plane: str, value: Any) -> None:
         sizes = [int(dimension["size"]) for dimension in value["dimension"]]
         words = {attribute["name"]: attribute["value"] for attribute in value["attribute"]}
         if not words.get("frames"):
-            # Nothing to look at yet; the last slice stays on the page.
+            # Nothing to look at yet; the last image stays on the page.
             return
         image = np.asarray(value["value"], np.float32).reshape(sizes[::-1])
         await self._feed.show(
@@ -216,6 +238,8 @@ class Slices:
                 int(words["frames"]),
                 int(words["row"]),
                 str(words["scan_uid"]),
+                plane,
+                str(words.get("position", "")),
             )
         )
 

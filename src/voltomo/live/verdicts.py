@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from voltomo.analysis.measure import Measure
+from voltomo.analysis.quality import snr
 from voltomo.live.live_slice import LiveSlice, SliceState
 from voltomo.live.settings import LiveSettings
 from voltomo.live.slice_watch import Measured, SliceWatch
@@ -155,7 +156,7 @@ class Judge:
         sweep = live.sweep
         if sweep is None or state.frames < _VIEWS_FOR_SNR * sweep.count:
             return "snr", None, None, "unknown"
-        value = live.signal_to_noise(state.image)
+        value = snr(state.image)
         if not math.isfinite(value):
             return "snr", None, None, "unknown"
         return "snr", value, None, "good" if value >= self._settings.snr_min else "bad"

@@ -11,6 +11,7 @@ const barLengths = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 const quietSeconds = 20;
 let latest = {};
 let slice = null;
+let planes = {};
 
 function dose(gray) {
   if (gray == null) return dash;
@@ -35,20 +36,45 @@ function lag(v) {
   return `${number(v.views_waiting, 0)} frames${left}`;
 }
 
-function drawSlice(buffer) {
-  const view = new DataView(buffer);
-  const width = view.getUint16(0, true), height = view.getUint16(2, true);
-  slice = { width, low: view.getFloat32(8, true), high: view.getFloat32(12, true), frames: view.getUint32(16, true), row: view.getInt32(20, true) };
-  const grey = new Uint8Array(buffer, 24);
-  const canvas = at("slice");
+function paint(canvas, width, height, grey) {
   if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < grey.length; i++) pixels[i] = 0xff000000 | (grey[i] << 16) | (grey[i] << 8) | grey[i];
   context.putImageData(image, 0, 0);
+}
+
+function drawPlane(buffer) {
+  const view = new DataView(buffer);
+  const width = view.getUint16(0, true), height = view.getUint16(2, true), plane = view.getUint32(24, true);
+  const grey = new Uint8Array(buffer, 28);
+  if (plane > 0) {
+    paint(at(`plane-${plane}`), width, height, grey);
+    planes[plane] = { frames: view.getUint32(16, true) };
+    return describePlanes();
+  }
+  slice = { width, low: view.getFloat32(8, true), high: view.getFloat32(12, true), frames: view.getUint32(16, true), row: view.getInt32(20, true) };
+  paint(at("slice"), width, height, grey);
   at("empty").hidden = true;
   describeSlice();
+}
+
+function where(name) {
+  let place = {};
+  try { place = JSON.parse(latest.positions?.[name] ?? "{}"); } catch { /* said as nothing */ }
+  const um = latest.pixel_um;
+  const length = (px) => (um ? `${number(px * um, 0)} µm` : `${number(px, 0)} pixels`);
+  if (name === "oblique") return place.normal ? `oblique, through (${place.centre.map((c) => number(c * (um ?? 1), 0)).join(", ")}) ${um ? "µm" : "pixels"}, normal (${place.normal.map((n) => number(n, 2)).join(", ")})` : "";
+  const [along, away] = name === "xz" ? ["x and z", "y"] : ["y and z", "x"];
+  return place[away] == null ? "" : `${along}, at ${away} = ${length(place[away])}`;
+}
+
+function describePlanes() {
+  for (const [number_, name] of [[1, "xz"], [2, "yz"], [3, "oblique"]]) {
+    const shown = planes[number_];
+    show(`about-${number_}`, shown ? `${where(name)}; ${shown.frames} views` : "");
+  }
 }
 
 function describeSlice() {
@@ -66,8 +92,10 @@ function describeSlice() {
 }
 
 function forgetSlice() {
-  if (!slice) return;
+  if (!slice && !Object.keys(planes).length) return;
   slice = null;
+  planes = {};
+  for (const id of ["plane-1", "plane-2", "plane-3"]) at(id).getContext("2d").clearRect(0, 0, at(id).width, at(id).height);
   at("bar").hidden = true;
   at("empty").hidden = false;
   show("caption", "The slice appears with the first projection of a sweep.");
@@ -146,6 +174,7 @@ function showValues(v) {
   show("empty", none ? "This scan has no live slice." : "No slice yet.");
   show("no-verdicts", none ? `None: ${v.live_reason ?? ""}` : "None yet.");
   describeSlice();
+  describePlanes();
 }
 
 function connect() {
@@ -154,7 +183,7 @@ function connect() {
   socket.onopen = () => { show("link", "live", "good"); document.querySelector("main").className = ""; };
   socket.onmessage = (event) => {
     if (typeof event.data === "string") { showValues(JSON.parse(event.data)); socket.send("next"); }
-    else drawSlice(event.data);
+    else drawPlane(event.data);
   };
   socket.onclose = () => { show("link", "connection lost; trying again", "bad"); document.querySelector("main").className = "stale"; setTimeout(connect, 1000); };
 }
