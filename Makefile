@@ -7,6 +7,8 @@ LOCK   := constraints.txt
 # Peers of the benchmarks live apart: their licences and their versions are their own.
 BENCH  := .venv-bench
 PEERS  := benchmarks/peers.txt
+# In a variable: a comma would end an argument of call.
+EXTRAS := .[catalogue,check]
 
 # Private certificate authorities live in the system's store; older uv ignores the name.
 export UV_SYSTEM_CERTS ?= 1
@@ -45,7 +47,7 @@ $(VENV)/.runtime: pyproject.toml $(LOCK) | $(VENV)/.made
 
 # What its developers need besides.
 $(VENV)/.developer: pyproject.toml $(LOCK) | $(VENV)/.runtime
-	$(call install,--editable '.[catalogue,check]' --group dev)
+	$(call install,--editable '$(EXTRAS)' --group dev)
 	@touch $@
 
 $(VENV)/.documents: pyproject.toml $(LOCK) | $(VENV)/.runtime
