@@ -74,6 +74,10 @@ def _delay(live: dict[str, Any]) -> str:
 
 def _words(metric: str, verdict: dict[str, Any]) -> tuple[str, str, str]:
     value = "–" if verdict["value"] is None else f"{verdict['value']:.3g}"
+    low, high, unit = verdict.get("low"), verdict.get("high"), verdict.get("unit", "")
+    if low is not None and high is not None and low < high:
+        value += f" ({low:.3g} to {high:.3g})"
+    value += f" {unit}" if unit else ""
     return _METRICS.get(metric, metric.replace("_", " ")), value, str(verdict["judgement"])
 
 

@@ -10,7 +10,7 @@ from voltomo.runtime.log_checkpoint import checkpoint
 from voltomo.runtime.log_reader import START, Entry, LogPosition, LogReader
 
 _OF_SCANS = (b'"scan_spec":',)
-_EVENTS_OF = ("triggers", "baseline", "takes")
+_EVENTS_OF = ("triggers", "baseline", "takes", "decisions")
 
 
 def is_scan(entry: Entry) -> bool:

@@ -111,7 +111,9 @@ function showVerdicts(text) {
   for (const verdict of verdicts) {
     const row = body.insertRow();
     row.insertCell().textContent = metricNames[verdict.metric] ?? verdict.metric;
-    row.insertCell().textContent = number(verdict.value, Number.isInteger(verdict.value) ? 0 : 3);
+    row.insertCell().textContent =
+      number(verdict.value, Number.isInteger(verdict.value) ? 0 : 3) +
+      (verdict.unit ? ` ${verdict.unit}` : "");
     const judgement = row.insertCell();
     judgement.textContent = verdict.judgement;
     judgement.className = verdict.judgement;
