@@ -26,6 +26,42 @@ def transmit(
         out[i] = max(value, smallest)
 
 
+@kernel
+def _insert(ordered: NDArray[np.float32], held: int, value: float) -> None:
+    """Put a value into its place among the first ones, which are in order."""
+    at = held
+    while at > 0 and ordered[at - 1] > value:
+        ordered[at] = ordered[at - 1]
+        at -= 1
+    ordered[at] = value
+
+
+@kernel
+def _robust_mean(values: NDArray[np.float32], threshold: float, out: NDArray[np.float32]) -> None:
+    """Write means of columns without outliers; the rule is that of `mean_field`."""
+    count = values.shape[0]
+    ordered, away = np.empty(count, np.float32), np.empty(count, np.float32)
+    half = count // 2
+    for pixel in range(values.shape[1]):
+        for k in range(count):
+            _insert(ordered, k, values[k, pixel])
+        median = ordered[half]
+        if count % 2 == 0:
+            median = np.float32(0.5) * (ordered[half - 1] + median)
+        for k in range(count):
+            _insert(away, k, abs(ordered[k] - median))
+        deviation = away[half]
+        if count % 2 == 0:
+            deviation = np.float32(0.5) * (away[half - 1] + deviation)
+        limit = threshold * max(1.4826 * deviation, np.sqrt(max(abs(median), 1.0)))
+        total, kept = 0.0, 0
+        for k in range(count):
+            if abs(ordered[k] - median) <= limit:
+                total += ordered[k]
+                kept += 1
+        out[pixel] = np.float32(total / kept)
+
+
 def transmission(
     frame: NDArray[Any],
     flat: NDArray[Any],
@@ -134,13 +170,9 @@ def mean_field(frames: NDArray[Any], threshold: float = 5.0) -> NDArray[np.float
         raise ValueError(f"The {len(values)} flats or darks have values that are not finite.")
     if len(values) < 3:
         return values.mean(axis=0, dtype=np.float64).astype(np.float32)
-    median = np.median(values, axis=0)
-    distance = np.abs(values - median)
-    deviation = 1.4826 * np.median(distance, axis=0)
-    deviation = np.maximum(deviation, np.sqrt(np.maximum(np.abs(median), 1.0)))
-    keep = distance <= threshold * deviation
-    total = np.where(keep, values, 0).sum(axis=0, dtype=np.float64)
-    return (total / keep.sum(axis=0)).astype(np.float32)
+    mean = np.empty(values[0].size, np.float32)
+    _robust_mean(values.reshape(len(values), -1), threshold, mean)
+    return mean.reshape(values.shape[1:])
 
 
 def _float32(counts: NDArray[Any], name: str) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from voltomo.analysis.gridding import GriddingReconstructor
-from voltomo.analysis.normalise import line_integrals
+from voltomo.analysis.normalise import line_integrals, mean_field
 from voltomo.analysis.plane import Plane
 from voltomo.analysis.planes import PlaneReconstructor
 from voltomo.analysis.projector import ParallelProjector
@@ -39,6 +39,7 @@ def warm_up() -> None:
     ParallelProjector(_SmallRow(), (0.0, 90.0)).project(np.zeros((16, 16), np.float32))
     remove_zingers(counts[None, None])
     _warm_up_segmenter()
+    mean_field(np.stack([counts, counts, counts]))
     for tilt_deg, binning in ((0.0, 1), (20.0, 2)):
         _warm_up_volume(tilt_deg, binning)
 
