@@ -143,7 +143,7 @@ def detected(series: Series, radius: float, trials: int) -> float:
 def delay(series: Series, voxels_a_volume: float, longest: int = 12) -> int:
     """Volumes from the first that holds a bubble, which then grows, to the alarm.
 
-    At most `longest`; 1 would be the first volume itself, which never alarms: two in a row must show the bubble.
+    At most `longest`; the first volume itself never alarms: two in a row must show the bubble.
     """
     at = series.place(4.0)
     watch = GasWatch(liquid_per_pixel())

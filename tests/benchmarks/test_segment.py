@@ -97,6 +97,6 @@ def test_the_size_that_is_detected_lies_between_those_tried() -> None:
 
 def test_large_bubbles_alarm_and_none_do_not() -> None:
     series = Series(900_100)
-    assert detected(series, 5.0, 2) == 1.0
-    assert 2 <= delay(series, 250.0, 6) <= 4
+    assert detected(series, 4.0, 2) == 1.0
+    assert 2 <= delay(series, 120.0, 6) <= 4
     assert false_alarms(900_101, 3) == 0

@@ -69,6 +69,14 @@ async def _subscribe_chunks(name: str, engine: Engine) -> Any:
     return aioca.camonitor(name, latched, format=aioca.FORMAT_TIME, all_updates=True)
 
 
+def _labeller(settings: LiveSettings, image: LabelImage, records: LabelRecords) -> Labeller:
+    def labelled(made: LabelledSlice) -> None:
+        image.post(made)
+        records.show(made)
+
+    return Labeller(labelled, settings.labels_s, settings.labels_radius)
+
+
 def main() -> None:
     """Run the worker until it is told to stop."""
     parser = argparse.ArgumentParser()
@@ -94,11 +102,7 @@ def main() -> None:
     server = ImageServer(f"{settings.prefix}Live:", {f"{settings.prefix}Live:Labels": labels.pv})
     softioc.iocInit(dispatcher, enable_pva=False)
 
-    def labelled(made: LabelledSlice) -> None:
-        labels.post(made)
-        records.labels.show(made)
-
-    labeller = Labeller(labelled, settings.labels_s, settings.labels_radius)
+    labeller = _labeller(settings, labels, records.labels)
 
     def shown(uid: str, state: SliceState) -> None:
         server.post_slice(uid, state)
