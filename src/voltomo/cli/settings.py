@@ -77,16 +77,14 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
         **file.twin,
         "camera": {**camera, **of_camera},
     }
-    live: dict[str, Any] = {"prefix": file.prefix, **file.live}
     mistakes = _said_twice(file)
     checked: dict[str, Any] = {}
     sections: list[tuple[str, type[BaseModel], dict[str, Any]]] = [
         ("guard", GuardSettings, guard),
-        ("live", LiveSettings, live),
+        ("live", LiveSettings, {"prefix": file.prefix, **file.live}),
         ("catalogue", CatalogueSettings, file.catalogue),
     ]
-    if file.virtual:
-        sections.append(("twin", TwinSettings, twin))
+    sections += [("twin", TwinSettings, twin)] if file.virtual else []
     for name, model, values in sections:
         try:
             checked[name] = model.model_validate(values).model_dump(mode="json")
