@@ -150,7 +150,7 @@ def test_a_day_on_the_beamline(beamline: VirtualBeamline) -> None:
     assert "B:m1" in seen["incomplete"]
     assert "B:T" not in seen["incomplete"]
 
-    _went_round_the_sector(beamline, seen, before_s)
+    _went_round(beamline, seen, before_s)
 
 
 def test_the_table_of_devices(beamline: VirtualBeamline) -> None:
@@ -162,9 +162,7 @@ def test_the_table_of_devices(beamline: VirtualBeamline) -> None:
     assert all(row[2] == "connected" for row in rows[:-1])
 
 
-def _went_round_the_sector(
-    beamline: VirtualBeamline, seen: dict[str, Any], before_s: float
-) -> None:
+def _went_round(beamline: VirtualBeamline, seen: dict[str, Any], before_s: float) -> None:
     world = beamline.world
     # Wired: from 400 deg it went to the nearest turn that its cables allow.
     made = beamline.last_scan()
