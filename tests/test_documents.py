@@ -235,11 +235,18 @@ def test_every_field_of_the_file_is_documented(tmp_path: Path) -> None:
     more = sample_group(other.folder)
     made = export_nxtomo(read_scan(run.folder, uid), tmp_path / "a.nxs", more=more)
     fields |= set(contents(made))
+    rare = {"row_delay_us": 10.0, "blind_sectors": ((85.0, 95.0),)}
+    spec = run.spec.model_validate(run.spec.model_dump() | rare)
+    run = SyntheticRun(RunFolder(tmp_path / "rolling"), spec).write()
+    fields |= set(contents(export_nxtomo(read_scan(run.folder, run.uid), tmp_path / "a.nxs")))
     text = (ROOT / "docs/reference/nxtomo.md").read_text(encoding="utf-8")
     standard, _, ours = text.partition("entry/voltomo/")
     named = set(_named(standard)) | {f"voltomo/{field}" for field in _named(ours)}
-    # Written only where a beamline names a column for the axis.
-    named -= {"instrument/detector/x_rotation_axis_pixel_position"}
+    # Written only where a beamline names a column for the axis, or a spectrum.
+    named -= {
+        "instrument/detector/x_rotation_axis_pixel_position",
+        "instrument/beam/incident_energy_spread",
+    }
     assert fields - {"instrument/detector/x_rotation_axis_pixel_position"} == named
 
 

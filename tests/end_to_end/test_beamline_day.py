@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,6 +150,20 @@ def test_a_day_on_the_beamline(beamline: VirtualBeamline) -> None:
     assert "B:m1" in seen["incomplete"]
     assert "B:T" not in seen["incomplete"]
 
+    _went_round(beamline, seen, before_s)
+
+
+def test_the_table_of_devices(beamline: VirtualBeamline) -> None:
+    checked = command("beamline", "check", "--run-folder", beamline.folder.root)
+    said, _ = checked.communicate(timeout=60)
+    assert checked.returncode == 0, said
+    rows = [line.split() for line in said.splitlines()]
+    assert ["slits", "Slits", "connected"] in [row[:3] for row in rows]
+    assert all(row[2] == "connected" for row in rows[:-1])
+
+
+def _went_round(beamline: VirtualBeamline, seen: dict[str, Any], before_s: float) -> None:
+    world = beamline.world
     # Wired: from 400 deg it went to the nearest turn that its cables allow.
     made = beamline.last_scan()
     assert made.record.uid == seen["uid"]
@@ -174,12 +189,3 @@ def test_a_day_on_the_beamline(beamline: VirtualBeamline) -> None:
     assert wedge[0, 1] >= 95
     report = (beamline.folder.exports / f"{run_name(seen['uid'])}.report.html").read_text()
     assert "missing wedge" in report
-
-
-def test_the_table_of_devices(beamline: VirtualBeamline) -> None:
-    checked = command("beamline", "check", "--run-folder", beamline.folder.root)
-    said, _ = checked.communicate(timeout=60)
-    assert checked.returncode == 0, said
-    rows = [line.split() for line in said.splitlines()]
-    assert ["slits", "Slits", "connected"] in [row[:3] for row in rows]
-    assert all(row[2] == "connected" for row in rows[:-1])

@@ -58,13 +58,8 @@ def check_settings(file: BeamlineFile) -> dict[str, Any]:
     of_camera = file.twin.get("camera") or {}
     if not isinstance(of_camera, dict):
         raise FileRefused("twin.camera must be a group of 'key: value' lines; nothing was started")
-    camera = {
-        "rows": file.rows,
-        "columns": file.columns,
-        "pixel_um": file.pixel_um,
-        "axis_column": file.axis_column,
-        "row_delay_us": file.row_delay_us,
-    }
+    shared = ("rows", "columns", "pixel_um", "axis_column", "row_delay_us")
+    camera = {name: getattr(file, name) for name in shared}
     source = of_camera.get("source", "phantom") if file.virtual else "beamline"
     energy_keV = file.energy_keV
     if source == "replay":
