@@ -119,17 +119,15 @@ def connect_beamline(
     lease = BeamLease(f"{prefix}Guard:", name="lease", labels={"shutters"})
     devices = (rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, lease)
     _wait_for_all(devices, timeout_s)
-    watch = ConnectionWatch(
-        "beamline",
-        {
-            "rotation": [rotation.user_readback],
-            "trigger": [trigger.count],
-            "camera": [camera.cam.acquire],
-            "writer": [camera.hdf1.num_captured],
-            "shutter": [shutter.state],
-            "guard": [lease.heartbeat],
-        },
-    )
+    watched = {
+        "rotation": [rotation.user_readback],
+        "trigger": [trigger.count],
+        "camera": [camera.cam.acquire],
+        "writer": [camera.hdf1.num_captured],
+        "shutter": [shutter.state],
+        "guard": [lease.heartbeat],
+    }
+    watch = ConnectionWatch("beamline", watched)
     lease.device_lost = watch.lost
     presence = _presence(names, beam_loss, timeout_s)
     return Beamline(
