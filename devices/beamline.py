@@ -119,15 +119,7 @@ def connect_beamline(
     lease = BeamLease(f"{prefix}Guard:", name="lease", labels={"shutters"})
     devices = (rotation, sample_stage, camera, trigger, beam_monitor, energy, shutter, lease)
     _wait_for_all(devices, timeout_s)
-    watched = {
-        "rotation": [rotation.user_readback],
-        "trigger": [trigger.count],
-        "camera": [camera.cam.acquire],
-        "writer": [camera.hdf1.num_captured],
-        "shutter": [shutter.state],
-        "guard": [lease.heartbeat],
-    }
-    watch = ConnectionWatch("beamline", watched)
+    watch = _watch(rotation, trigger, camera, shutter, lease)
     lease.device_lost = watch.lost
     presence = _presence(names, beam_loss, timeout_s)
     return Beamline(
@@ -142,6 +134,25 @@ def connect_beamline(
         watch,
         presence,
     )
+
+
+def _watch(
+    rotation: RotationStage,
+    trigger: TriggerBox,
+    camera: Camera,
+    shutter: Shutter,
+    lease: BeamLease,
+) -> ConnectionWatch:
+    """What must stay connected while a plan runs."""
+    watched = {
+        "rotation": [rotation.user_readback],
+        "trigger": [trigger.count],
+        "camera": [camera.cam.acquire],
+        "writer": [camera.hdf1.num_captured],
+        "shutter": [shutter.state],
+        "guard": [lease.heartbeat],
+    }
+    return ConnectionWatch("beamline", watched)
 
 
 def _presence(
