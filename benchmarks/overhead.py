@@ -1,8 +1,8 @@
 """What a sweep costs beside its frames: ``python -m benchmarks.overhead --seconds 1 10 100``.
 
 Sweeps of so many seconds on the virtual beamline. ``start_to_first_frame_s`` runs from the call of
-the plan to the first trigger of the sweep, priming, darks and flats included. The rest is of the sweep
-alone: ``beam_open_s`` is the time that the beam was open on the sample, ``beam_useful_s`` the
+the plan to the first trigger of the sweep, priming, darks and flats included. The rest is of the
+sweep alone: ``beam_open_s`` is the time that the beam was open on the sample, ``beam_useful_s`` the
 exposures of its valid frames; the camera's dead time between them is not useful, so that the
 exposure is as long as the period lets it be (0.98 of it).
 ``wasted_fraction`` is the part of the sweep's dose that no valid frame received,

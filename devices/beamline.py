@@ -167,17 +167,7 @@ def connect_beamline(
     demand_required(states, timeout_s)
     there = {one.name for one in states if one.state == "connected"}
     device = {name: wanted.device for name, wanted in made.items()}
-    watch = ConnectionWatch(
-        "beamline",
-        {
-            "rotation": [device["rotation"].user_readback],
-            "trigger": [device["trigger"].count],
-            "camera": [device["camera"].cam.acquire],
-            "writer": [device["camera"].hdf1.num_captured],
-            "shutter": [device["shutter"].state],
-            "guard": [device["lease"].heartbeat],
-        },
-    )
+    watch = _watch(device)
     device["lease"].device_lost = watch.lost
     further = {name: device[name] for name in plan.devices if name in there}
     beamline = Beamline(
@@ -219,6 +209,19 @@ def make_devices(
     for name, entry in plan.devices.items():
         wanted[name] = Wanted(name, make_device(name, entry), entry.required)
     return wanted
+
+
+def _watch(device: Mapping[str, Any]) -> ConnectionWatch:
+    """What must stay connected while a plan runs."""
+    watched = {
+        "rotation": [device["rotation"].user_readback],
+        "trigger": [device["trigger"].count],
+        "camera": [device["camera"].cam.acquire],
+        "writer": [device["camera"].hdf1.num_captured],
+        "shutter": [device["shutter"].state],
+        "guard": [device["lease"].heartbeat],
+    }
+    return ConnectionWatch("beamline", watched)
 
 
 def _presence(

@@ -93,7 +93,13 @@ def with_beam(
     if not (math.isfinite(exposure_s) and exposure_s > 0):
         plan.close()
         raise ScanRefused(f"expected an exposure above 0 s, saw {exposure_s:g} s; no beam was used")
-    lit = _Lit(beamline, _Wanted(sample, exposure_s, points, gate, last_scan, dict(md or {})))
+    wanted = _Wanted(sample, exposure_s, points, gate, last_scan, dict(md or {}))
+    return (yield from _lit_and_rest(beamline, plan, wanted))
+
+
+def _lit_and_rest(beamline: PointBeamline, plan: Plan, wanted: _Wanted) -> Plan:
+    """The plan with beam, and the clean-up that no path leaves out."""
+    lit = _Lit(beamline, wanted)
     problems: list[str] = []
 
     def rest() -> Plan:
