@@ -50,13 +50,15 @@ class SyntheticScan:
     uid: str = "a-scan"
     clock_offset_s: float = 5000.0
     skew: float = 20e-6
+    pause_s: float = 1.0
+    jitter_s: float = 0.0
 
     def __post_init__(self) -> None:
         time_s = 10.0
         edges: list[float] = []
         angles: list[float] = []
         for block in self.spec.blocks():
-            time_s += 1.0
+            time_s += self.pause_s
             edges += [time_s + PERIOD_S * k for k in range(block.count)]
             time_s = edges[-1]
             asked = block.asked_deg
@@ -65,6 +67,7 @@ class SyntheticScan:
         self.angle_deg = np.array(angles)
         self.stamp_s = (self.edge_s + self.clock_offset_s) * (1 + self.skew)
         self._random = np.random.default_rng(1)
+        self.stamp_s += self._random.normal(0.0, self.jitter_s, self.stamp_s.size)
         self.images = [self._image(block, i) for block in self.spec.blocks() for i in range(
             block.first, block.last)]  # fmt: skip
 

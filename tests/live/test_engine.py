@@ -46,6 +46,23 @@ def test_whatever_the_stream_lost_the_file_brings(tmp_path, scan, whole, lost) -
             assert live.progress[-1].frames_streamed == scan.spec.triggers
 
 
+def test_long_pauses_cost_no_frame(tmp_path) -> None:
+    """The rate of the camera's clock is known too badly to tell one trigger from the next."""
+    scan = SyntheticScan(tmp_path, pause_s=60.0, jitter_s=100e-6)
+    log = tmp_path / "run.log"
+    with AppendLog(log) as writer, watched(log) as live:
+        live.engine.begin(scan.uid, scan.spec)
+        scan.log_start(writer)
+        for block in scan.spec.blocks():
+            scan.log_file(writer, block, scan.write_file(block))
+            stream(scan, live, range(block.first, block.last), set())
+            scan.log_latches(writer, block.first, block.last)
+        live.until(lambda: live.progress[-1:] != [] and live.progress[-1].frames_processed > 100)
+        scan.log_stop(writer)
+        assert live.done().frames == scan.spec.geometry.projections
+        assert live.progress[-1].lost == 0
+
+
 def test_what_the_stream_lost_is_filled_while_the_scan_goes_on(tmp_path, scan) -> None:
     log = tmp_path / "run.log"
     with AppendLog(log) as writer, watched(log) as live:

@@ -70,3 +70,26 @@ def test_without_a_whole_priming_train_nothing_is_matched_until_a_clock_is_given
     assert matcher.matched() == []
     matcher.adopt(ClockMap.fit([stamp(1), stamp(60)], [EDGES_S[1], EDGES_S[60]]))
     assert dict(matcher.matched()) == {index: index for index in range(1, 20)}
+
+
+def test_all_that_is_known_of_the_clock_counts_before_a_pause_is_crossed() -> None:
+    random = np.random.default_rng(5)
+    blocks = (
+        Block(name="priming", kind="priming", first=0, count=8, period_s=PERIOD_S),
+        Block(name="darks", kind="darks", first=8, count=20, period_s=PERIOD_S),
+        Block(name="flats", kind="flats", first=28, count=10, period_s=PERIOD_S),
+    )
+    train_s = np.arange(20) * PERIOD_S
+    edges_s = np.concatenate([train_s[:8], 2 + train_s, 20 + train_s[:10]])
+    for _ in range(40):
+        stamps_s = (edges_s + 7000.0) * (1 - 30e-6) + random.normal(0, 100e-6, edges_s.size)
+        matcher: Matcher[int] = Matcher(blocks)
+        found: dict[int, int] = {}
+        for block in blocks:
+            for index in range(block.first, block.last):
+                matcher.frame(float(stamps_s[index]), index)
+            count = block.count
+            edges = edges_s[block.first : block.last].tolist()
+            matcher.latch(TriggerChunk(block.first, [0.0] * count, edges))
+            found.update(matcher.matched())
+        assert found == {index: index for index in range(38)}

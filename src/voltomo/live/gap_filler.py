@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -36,26 +37,51 @@ def fill(live: LiveSlice, files: Sequence[FileOpened], limit: int = 256) -> int:
     -------
     int
         How many frames were used.
+
+    Notes
+    -----
+    Where the clock map that was followed live gave no trigger of a block its frame, the map is
+    made anew from the files, by which a block can be placed after a long pause.
     """
     wanted = live.wanted()
     if not wanted:
         return 0
-    blocks = {live.block_of(index).name for index in wanted}
     # A block that was taken again has a file for each take, and only the last one counts.
     files = list({file.block or str(file.path): file for file in files}.values())
+    clock, used = live.matcher.clock, 0
+    if clock is not None:
+        blocks = {live.block_of(index).name for index in wanted}
+        of_blocks = [file for file in files if not file.block or file.block in blocks]
+        used = _fill(live, of_blocks, np.array(wanted), limit, clock)
+    if used or (clock is not None and not _a_block_is_missing(live, wanted)):
+        return used
+    return _fill(live, files, np.array(wanted), limit, None)
+
+
+def _a_block_is_missing(live: LiveSlice, wanted: Sequence[int]) -> bool:
+    """Whether all that was latched of a block is wanted."""
+    wants = Counter(live.block_of(index).name for index in wanted)
+    latched = ~np.isnan(live.matcher.time_s)
+    return any(
+        0 < int(latched[block.first : block.last].sum()) <= wants[block.name]
+        for block in live.matcher.blocks
+    )
+
+
+def _fill(
+    live: LiveSlice, files: Sequence[FileOpened], wanted: Ints, limit: int, clock: ClockMap | None
+) -> int:
+    """Use wanted frames of these files by a clock map, or by their own, if none is given."""
     with ExitStack() as stack:
         opened: list[tuple[str, FrameFile]] = []
         for file in files:
-            # The clock map needs the scan from its beginning on.
-            if file.block and file.block not in blocks and live.matcher.clock is not None:
-                continue
             try:
                 reader = stack.enter_context(FrameFile(file.path))
                 if reader.shape[1:] == live.shape:
                     opened.append((file.block, reader))
             except (FrameFileUnreadable, OSError, RuntimeError) as error:
                 log.debug("%s cannot be read yet: %s", file.path, error)
-        return _fill_from(live, opened, np.array(wanted), limit) if opened else 0
+        return _fill_from(live, opened, wanted, limit, clock) if opened else 0
 
 
 def _frames_of(live: LiveSlice, opened: list[tuple[str, FrameFile]]) -> Frames:
@@ -73,7 +99,11 @@ def _frames_of(live: LiveSlice, opened: list[tuple[str, FrameFile]]) -> Frames:
 
 
 def _fill_from(
-    live: LiveSlice, opened: list[tuple[str, FrameFile]], wanted: Ints, limit: int
+    live: LiveSlice,
+    opened: list[tuple[str, FrameFile]],
+    wanted: Ints,
+    limit: int,
+    clock: ClockMap | None,
 ) -> int:
     frames = _frames_of(live, opened)
     files = [file for _, file in opened]
@@ -82,7 +112,7 @@ def _fill_from(
     triggers = Triggers.of_blocks(
         matcher.blocks, index, matcher.time_s[index], matcher.angle_deg[index]
     )
-    clock = matcher.clock or _clock_of(live, triggers, frames)
+    clock = clock or _clock_of(live, triggers, frames)
     if clock is None:
         return 0
     matcher.adopt(clock)

@@ -24,6 +24,7 @@ _REFIT_EVERY = 32
 _PAIRS = 1024
 _WAITING = 4096
 _PAUSE_OF_PERIOD = 1.5
+_PAUSE_TO_REFIT_S = 0.5
 _LARGEST_SKEW = 1e-2
 
 
@@ -119,6 +120,8 @@ class Matcher(Generic[Payload]):
         if clock is None:
             return []
         waiting = self._waiting
+        if self._pairs and self._since_fit and self._after_a_pause(waiting[0].stamp_s):
+            clock = self._refit()
         time_s = clock.to_reference([frame.stamp_s for frame in waiting])
         nearest, inside = self._nearest(time_s)
         too_early = ~inside & (time_s > self.time_s[self._known[-1]])
@@ -174,6 +177,14 @@ class Matcher(Generic[Payload]):
             self._pairs = self._pairs[::2]
         self._since_fit += 1
         if self._since_fit >= _REFIT_EVERY and len(self._pairs) >= _REFIT_EVERY:
-            self._since_fit = 0
-            pairs = np.array(self._pairs)
-            self.clock = ClockMap.fit(pairs[:, 0], pairs[:, 1])
+            self._refit()
+
+    def _after_a_pause(self, stamp_s: float) -> bool:
+        """Whether nothing came just before: the map must carry over a pause, so all must count."""
+        return stamp_s - self._pairs[-1][0] > _PAUSE_TO_REFIT_S
+
+    def _refit(self) -> ClockMap:
+        self._since_fit = 0
+        pairs = np.array(self._pairs)
+        self.clock = ClockMap.fit(pairs[:, 0], pairs[:, 1])
+        return self.clock
