@@ -164,9 +164,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kept", type=Path)
     asked = parser.parse_args()
+    kept: Path | None = asked.kept
     cases: list[dict[str, Any]] = []
-    if asked.kept is not None and asked.kept.exists():
-        cases = [json.loads(line) for line in asked.kept.read_text().splitlines()]
+    if kept is not None and kept.exists():
+        cases = [json.loads(line) for line in kept.read_text().splitlines()]
     done = {one["seed"] for one in cases}
     for seed in range(asked.seed, asked.seed + asked.n):
         if seed in done:
@@ -175,9 +176,9 @@ def main() -> None:
         cases.append(made)
         sys.stdout.write(json.dumps(made) + "\n")
         sys.stdout.flush()
-        if asked.kept is not None:
-            with asked.kept.open("a") as kept:
-                kept.write(json.dumps(made) + "\n")
+        if kept is not None:
+            with kept.open("a") as file:
+                file.write(json.dumps(made) + "\n")
     sys.stdout.write(json.dumps(summary(cases)) + "\n")
 
 

@@ -70,27 +70,29 @@ def recenter(
     work.exposure_s = spec.exposure_s if exposure_s is None else exposure_s
     work.reference = reference
 
-    def steps() -> Generator[Msg, Any, Alignment]:
-        yield from work.takes.watch()
-        before = yield from work.aside(lambda: estimators.radiographs(reference))
-        if len(before.angles_deg) < VIEWS:
-            raise ScanRefused(
-                f"recenter: expected a reference run with {VIEWS} radiographs or more, saw "
-                f"{len(before.angles_deg)}; no beam was used; name the reference of an alignment"
-            )
-        yield from work.take(work.scans.flats(work.exposure_s), "flats")
-        work.flats = work.runs[-1]
-        spec_now = work.scans.again(work.exposure_s, work.flats, before.angles_deg, VIEWS)
-        now = yield from work.take(spec_now, "recenter")
-        moved = yield from work.aside(lambda: estimators.displacement(before, now))
-        yield from _tell(work, moved)
-        return (yield from work.document(None))
-
     def release() -> Plan:
         work.takes.release()
         yield from bps.null()
 
-    return (yield from bpp.finalize_wrapper(steps(), release))
+    return (yield from bpp.finalize_wrapper(_steps(work, reference), release))
+
+
+def _steps(work: Work, reference: str) -> Generator[Msg, Any, Alignment]:
+    """Read the reference, take flats and four radiographs, compare, and tell."""
+    yield from work.takes.watch()
+    before = yield from work.aside(lambda: work.estimators.radiographs(reference))
+    if len(before.angles_deg) < VIEWS:
+        raise ScanRefused(
+            f"recenter: expected a reference run with {VIEWS} radiographs or more, saw "
+            f"{len(before.angles_deg)}; no beam was used; name the reference of an alignment"
+        )
+    yield from work.take(work.scans.flats(work.exposure_s), "flats")
+    work.flats = work.runs[-1]
+    spec_now = work.scans.again(work.exposure_s, work.flats, before.angles_deg, VIEWS)
+    now = yield from work.take(spec_now, "recenter")
+    moved = yield from work.aside(lambda: work.estimators.displacement(before, now))
+    yield from _tell(work, moved)
+    return (yield from work.document(None))
 
 
 def _tell(work: Work, moved: Displacement) -> Plan:

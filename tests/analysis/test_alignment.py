@@ -39,7 +39,11 @@ def camera(seed: int) -> PhantomCamera:
 
 
 def frame(seed: int, number: int, angle_deg: float, **more: Any) -> NDArray[np.uint16]:
-    values = {"fluence_per_cm2": 0.02 * FLUX, "sample_x_mm": 0.0, "sample_z_mm": 0.0} | more
+    values: dict[str, Any] = {
+        "fluence_per_cm2": 0.02 * FLUX,
+        "sample_x_mm": 0.0,
+        "sample_z_mm": 0.0,
+    } | more
     return camera(seed).frame(
         Exposure(
             number=number, start_s=0.0, end_s=0.02, angles_deg=np.array([angle_deg]),
@@ -56,7 +60,7 @@ def radiographs(
     x_mm: float = 0.0,
     z_mm: float = 0.0,
     mount_mm: tuple[float, float] = (0.0, 0.0),
-    **standing: float,
+    **standing: Any,
 ) -> Views:
     """Line integrals with noise, of a stage and a camera that stand like this."""
     flat = mean_field(np.stack([frame(seed, 900 + k, 0.0, sample_x_mm=5.0) for k in range(4)]))
@@ -116,7 +120,7 @@ def test_opposite_views_alone_tell_no_pitch() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_focus_from_two_radiographs_at_five_places(seed: int) -> None:
     sharp = float(np.random.default_rng(seed).uniform(-0.15, 0.15))
-    places = (np.arange(5) - 2) * 0.15
+    places = np.array([-0.3, -0.15, 0.0, 0.15, 0.3], np.float64)
     views = np.concatenate(
         [
             radiographs(seed, [30.0, 30.0], 10 * n, roll_deg=0.4, focus_mm=float(place) - sharp)
@@ -129,7 +133,7 @@ def test_the_focus_from_two_radiographs_at_five_places(seed: int) -> None:
 
 
 def test_a_focus_beyond_the_places_is_told_and_not_guessed() -> None:
-    places = (np.arange(5) - 2) * 0.15
+    places = np.array([-0.3, -0.15, 0.0, 0.15, 0.3], np.float64)
     views = np.stack(
         [
             radiographs(1, [30.0, 30.0], 10 * n, focus_mm=float(p) - 0.6)

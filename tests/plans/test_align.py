@@ -70,7 +70,7 @@ class Told:
     def radiographs(self, uid: str) -> Radiographs:
         views = np.zeros((4, 8, 100), np.float32)
         field = np.zeros((8, 100), np.float32)
-        angles = np.arange(4) * 90.0
+        angles = np.array([0.0, 90.0, 180.0, 270.0], np.float64)
         return Radiographs(
             views, angles, np.zeros(4, np.int64), field + 1, field, self.brightest,
             self.saturated, 0.5, 0.1,
