@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from voltomo.cli.guard_commands import guard_commands
+from voltomo.cli.options import Beamline, Folder
+
 app = typer.Typer(
     name="voltomo",
     help="Operando X-ray imaging of batteries: scan, see, and know every gray.",
@@ -18,9 +21,6 @@ app = typer.Typer(
 
 beam_commands = typer.Typer(help="Stop the beam.", no_args_is_help=True)
 catalogue_commands = typer.Typer(help="Fill and serve the catalogue.", no_args_is_help=True)
-guard_commands = typer.Typer(
-    help="See how the guard is; reset it; watch any shutter.", no_args_is_help=True
-)
 beamline_commands = typer.Typer(help="Look at a beamline.", no_args_is_help=True)
 dose_commands = typer.Typer(
     help="Plan the dose of a scan; see what a sample has received.", no_args_is_help=True
@@ -30,14 +30,6 @@ app.add_typer(beamline_commands, name="beamline")
 app.add_typer(catalogue_commands, name="catalogue")
 app.add_typer(dose_commands, name="dose")
 app.add_typer(guard_commands, name="guard")
-
-Beamline = Annotated[
-    str, typer.Option("--beamline", "-b", help="Name of a shipped beamline, or its file.")
-]
-Folder = Annotated[
-    Path | None,
-    typer.Option("--run-folder", help="Run folder; else $VOLTOMO_RUN_FOLDER, else .voltomo here."),
-]
 
 
 @app.command()
@@ -335,93 +327,6 @@ def beamline_check(
     from voltomo.cli.beamline import run_check
 
     run_check(file, run_folder, timeout)
-
-
-@guard_commands.command("status")
-def guard_status(run_folder: Folder = None) -> None:
-    """Say how the guard is, and what each sample has received."""
-    from voltomo.cli.guard import run_guard_status
-
-    run_guard_status(run_folder)
-
-
-@guard_commands.command("reset")
-def guard_reset(
-    reason: Annotated[str, typer.Option(help="The cause, and what was done about it.")],
-    run_folder: Folder = None,
-) -> None:
-    """Let a guard that latched shut give leases again, once the shutter is closed."""
-    from voltomo.cli.guard import run_guard_reset
-
-    run_guard_reset(reason, run_folder)
-
-
-@guard_commands.command("override")
-def guard_override(
-    sample: Annotated[str, typer.Argument(help="Whose limit is set aside.")],
-    material_class: Annotated[
-        str, typer.Option("--class", help="Class of material, as its policy names it.")
-    ],
-    extra_Gy: Annotated[
-        float, typer.Option("--extra-gy", help="More dose in Gy; the limit at most doubles.")
-    ],
-    hours: Annotated[float, typer.Option(help="When it ends by itself, 72 h from now at most.")],
-    by: Annotated[str, typer.Option(help="Who answers for it.")],
-    reason: Annotated[str, typer.Option(help="Why, in ten characters or more.")],
-    run_folder: Folder = None,
-) -> None:
-    """Set a limit of dose aside: recorded, with a reason, for a bounded dose and time."""
-    from voltomo.cli.guard import run_guard_override
-
-    run_guard_override(sample, {material_class: extra_Gy}, hours, by, reason, run_folder)
-
-
-@guard_commands.command("watch")
-def guard_watch(
-    shutter: Annotated[str, typer.Argument(metavar="SHUTTER_PV", help="PV of the shutter.")],
-    sample: Annotated[str, typer.Option(help="Who is in the beam.")],
-    flux: Annotated[str | None, typer.Option(help="PV of a flux monitor, counts/s.")] = None,
-    energy: Annotated[str | None, typer.Option(help="PV of the photon energy, keV.")] = None,
-    closed: Annotated[float, typer.Option(help="What the shutter reads while closed.")] = 0.0,
-    stop: Annotated[
-        list[str] | None,
-        typer.Option(help="PV=VALUE, put when a limit is reached; may be given several times."),
-    ] = None,
-    beamline: Annotated[
-        str | None,
-        typer.Option(
-            "--beamline",
-            "-b",
-            help="File with samples, limits and calibration; else what is up in the run folder.",
-        ),
-    ] = None,
-    run_folder: Folder = None,
-    ledger: Annotated[
-        Path | None, typer.Option(help="Folder of the exposure log; else the beamline file's.")
-    ] = None,
-    reset: Annotated[str, typer.Option(help="Why an earlier latch is taken away.")] = "",
-    serve: Annotated[
-        bool, typer.Option("--serve", help="Serve the guard's PVs under the file's prefix.")
-    ] = False,
-) -> None:
-    """Watch any shutter around somebody else's scan: count, keep the ledger, raise alarms.
-
-    EPICS finds the PVs by this terminal's own EPICS_CA_... settings. Exit code 1: it ended latched,
-    a limit was reached say.
-    """
-    from voltomo.cli.watch import run_guard_watch, watched_beamline
-
-    run_guard_watch(
-        shutter,
-        sample,
-        readings={"flux": flux, "energy": energy},
-        closed=closed,
-        stop=stop or [],
-        file=watched_beamline(beamline, run_folder),
-        ledger=ledger,
-        reset=reset,
-        serve=serve,
-    )
 
 
 @app.command()

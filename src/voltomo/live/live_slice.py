@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voltomo.analysis.normalise import line_integrals, mean_field
+from voltomo.analysis.normalise import line_integrals
 from voltomo.analysis.parallel_beam import require_slice_on_row
 from voltomo.analysis.quality import row_fault
 from voltomo.analysis.sheared_rows import SliceReconstructor
 from voltomo.analysis.weights import angular_weights
+from voltomo.live.field_rows import FieldRows, mean_of_views
 from voltomo.live.matcher import Matcher
 from voltomo.live.no_slice import no_slice_of
 from voltomo.live.shown_part import one_row_is_enough
@@ -113,11 +114,9 @@ class LiveSlice:
         self._finished = False
         self._used = np.zeros(spec.triggers, dtype=bool)
         self._seen = np.zeros(spec.triggers, dtype=bool)
-        self._field_rows: dict[str, dict[int, Counts]] = {"flats": {}, "darks": {}}
-        self._fields: dict[str, NDArray[np.float32]] = {}
+        self._fields = FieldRows()
         self._rows: dict[int, Counts] = {}
         self.slice_rows = SliceRows(spec.grows)
-        self._field_block: dict[str, Block] = {}
         self._sweep: Block | None = None
         self._part = range(0)
         self._last_trigger = -1
@@ -145,9 +144,7 @@ class LiveSlice:
             if self._whole is not None:
                 self._whole.again(block)
             if self._is_field(block):
-                if self._field_block.get(block.kind) is block:
-                    self._field_rows[block.kind] = {}
-                    self._fields.pop(block.kind, None)
+                self._fields.drop(block)
             elif self._shown(block):
                 for part in parts_of_sweep(self.matcher.blocks, block):
                     # What was there is forgotten with the part that is taken again.
@@ -214,10 +211,10 @@ class LiveSlice:
         if block.kind == "sweep":
             self._use_projection(block, index, counts)
         elif self._is_field(block):
-            self._use_field(block, index, counts)
+            self._fields.take(block, index, counts)
             if self._rows:
                 self._out_of_order = True
-                if self._fields_ready() and bool(self._used[block.first : block.last].all()):
+                if self._fields.ready and bool(self._used[block.first : block.last].all()):
                     self._rebuild()
 
     def block_of(self, index: int) -> Block:
@@ -246,14 +243,13 @@ class LiveSlice:
             if kept or self._is_field(block):
                 self._used[block.first : block.last] = False
         self.slice_rows.clear()
-        self._field_rows = {"flats": {}, "darks": {}}
         self._fields.clear()
         self._forget_views()
 
     def finish(self) -> None:
         """Make the slice final: no more frames come, and the order in which they came is gone."""
         index = sorted(self._rows)
-        if index and self._fields_ready():
+        if index and self._fields.ready:
             angles = [self.angle_mid_exposure_deg(i) for i in index]
             self._rebuild(dict(zip(index, angular_weights(angles), strict=True)))
         self._finished = True
@@ -314,16 +310,7 @@ class LiveSlice:
         if not self._transmission:
             return None
         values = np.fromiter(self._transmission.values(), dtype=np.float64)
-        mean, flats = float(values.mean()), np.array(self._flat_means())
-        if flats.size < 3 or flats.mean() <= 0:
-            return mean, None
-        scatter = float(flats.std(ddof=1) / flats.mean())
-        return mean, mean * scatter * float(np.sqrt(1 / flats.size + 1 / values.size))
-
-    def _flat_means(self) -> list[float]:
-        """Mean of the row of each flat, darks taken off."""
-        dark = float(self._field("darks").mean())
-        return [float(row.mean()) - dark for row in self._field_rows["flats"].values()]
+        return mean_of_views(values, self._fields.flat_means())
 
     @staticmethod
     def _clip(row: int, rows: int) -> int:
@@ -350,10 +337,10 @@ class LiveSlice:
 
     def snapshot(self, here_s: float) -> SliceViews | None:
         """The views of all sweeps that belong together; None without views, flats or darks."""
-        if not len(self.slice_rows) or not self._fields_ready():
+        if not len(self.slice_rows) or not self._fields.ready:
             return None
         place = Place(self.spec.geometry, self._axis, self.row, here_s)
-        fields = self._field("flats"), self._field("darks")
+        fields = self._fields.mean("flats"), self._fields.mean("darks")
         return self.slice_rows.views(place, *fields, self.angle_mid_exposure_deg)
 
     def _use_projection(self, block: Block, index: int, counts: Counts) -> None:
@@ -365,7 +352,7 @@ class LiveSlice:
             return
         self._finished = False
         self._rows[index] = counts
-        if self._fields_ready():
+        if self._fields.ready:
             self._out_of_order |= index < self._last_trigger
             self._add(index)
         else:
@@ -387,29 +374,10 @@ class LiveSlice:
                 self._reconstructor.prepare(geometry)
         self._forget_views()
 
-    def _use_field(self, block: Block, index: int, counts: Counts) -> None:
-        """Take a flat or dark; those of a later block replace those before it."""
-        known = self._field_block.get(block.kind, block)
-        if block.first < known.first:
-            return
-        if block is not known:
-            self._field_rows[block.kind] = {}
-        self._field_block[block.kind] = block
-        self._field_rows[block.kind][index] = counts
-        self._fields.pop(block.kind, None)
-
-    def _fields_ready(self) -> bool:
-        return all(self._field_rows.values())
-
-    def _field(self, kind: str) -> NDArray[np.float32]:
-        """Mean of the flats or darks, without zingers."""
-        if kind not in self._fields:
-            rows = self._field_rows[kind]
-            self._fields[kind] = mean_field(np.stack([rows[index] for index in sorted(rows)]))
-        return self._fields[kind]
-
     def _add(self, index: int, weight_rad: float | None = None) -> None:
-        integrals = line_integrals(self._rows[index], self._field("flats"), self._field("darks"))
+        integrals = line_integrals(
+            self._rows[index], self._fields.mean("flats"), self._fields.mean("darks")
+        )
         if row_fault(integrals) is not None:
             return
         if weight_rad is None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from voltomo.live.engine import Engine, StreamedFrame
 from voltomo.live.image_server import ImageServer
-from voltomo.live.labels import LabelImage, LabelledSlice, Labeller
+from voltomo.live.labels import LabelImage, LabelledSlice, Labeller, LabelRecords
 from voltomo.live.live_slice import SliceState
 from voltomo.live.settings import LiveSettings
 from voltomo.live.worker_records import Records, WorkerOrders
