@@ -144,6 +144,8 @@ class Matcher(Generic[Payload]):
 
     def adopt(self, clock: ClockMap) -> None:
         """Use a map that was found otherwise (from the file, after a restart)."""
+        if clock is self.clock:
+            return
         self.clock = clock
         self._pairs.clear()
         self._since_fit, self._fewest = 0, _REFIT_EVERY
