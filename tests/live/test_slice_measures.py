@@ -127,6 +127,16 @@ def test_of_sweeps_that_do_not_add_to_each_other_the_latest_counts(tmp_path) -> 
     assert abs(found["axis_error"].value) < 0.2
 
 
+def test_where_one_row_makes_no_slice_nothing_is_measured_of_it(tmp_path) -> None:
+    upright = make_spec(projections=40, sweeps=2, interlace="golden")
+    tilted = upright.geometry.model_copy(update={"tilt_deg": 30.0})
+    scan = SyntheticScan(tmp_path, upright.model_copy(update={"geometry": tilted}))
+    live = LiveSlice(scan.uid, scan.spec)
+    feed(live, scan, 2)
+    assert live.snapshot(0.0) is None
+    assert "axis_error" not in verdicts_of(Judge(LiveSettings()), live)
+
+
 def test_a_measure_that_fails_stops_nothing(scan: SyntheticScan) -> None:
     def broken(views: SliceViews) -> Sequence[Measure]:
         raise ZeroDivisionError

@@ -103,6 +103,7 @@ class LiveSlice:
         self._axis = spec.axis_column(first)
         require_slice_on_row(geometry.columns, self._axis, geometry.columns)
         self.by_row = one_row_is_enough(spec, sweeps_apart=whole is None)
+        self._measurable = one_row_is_enough(spec, sweeps_apart=True)
         self._reconstructor: SliceReconstructor | Counted = (
             SliceReconstructor(geometry.columns, self._axis) if self.by_row else Counted()
         )
@@ -336,8 +337,11 @@ class LiveSlice:
         return self._finished or (bool(self._part) and self.matcher.latched >= self._part.stop)
 
     def snapshot(self, here_s: float) -> SliceViews | None:
-        """The views of all sweeps that belong together; None without views, flats or darks."""
-        if not len(self.slice_rows) or not self._fields.ready:
+        """The views of all sweeps that belong together; None without views, flats or darks.
+
+        None, too, where one row makes no slice: what is measured of it would say nothing.
+        """
+        if not self._measurable or not len(self.slice_rows) or not self._fields.ready:
             return None
         place = Place(self.spec.geometry, self._axis, self.row, here_s)
         fields = self._fields.mean("flats"), self._fields.mean("darks")
