@@ -20,7 +20,7 @@ from voltomo.analysis.quality import row_fault
 from voltomo.live.live_slice import SliceState
 from voltomo.live.positions import PLANES, Oblique, Positions
 from voltomo.live.settings import LiveSettings
-from voltomo.live.shown_part import ShownPart, grows_over_sweeps, one_row_is_enough, part_of
+from voltomo.live.shown_part import ShownPart, most_views, one_row_is_enough, part_of
 from voltomo.model.scan_spec import Block, ScanSpec
 
 Counts = NDArray[Any]
@@ -120,7 +120,7 @@ class LivePlanes:
         self._firsts = [block.first for block in self._blocks]
         self._turn_deg = 360.0 if spec.geometry.tilt_deg else 180.0
         first = next(block for block in self._blocks if block.kind == "sweep")
-        self._expected = spec.geometry.projections * (spec.sweeps if grows_over_sweeps(spec) else 1)
+        self._expected = most_views(spec)
         self._axis = spec.axis_column(first)
         self._planes = self._made()
         self._weights = GrowingWeights(self._turn_deg)

@@ -17,7 +17,7 @@ from voltomo.analysis.weights import angular_weights
 from voltomo.live.field_rows import FieldRows, mean_of_views
 from voltomo.live.matcher import Matcher
 from voltomo.live.no_slice import no_slice_of
-from voltomo.live.shown_part import one_row_is_enough
+from voltomo.live.shown_part import one_row_is_enough, part_of
 from voltomo.live.slice_rows import Place, SliceRows, SliceViews
 from voltomo.live.sweep_turns import asked_deg, parts_of_sweep, same_sweep, turn_of
 from voltomo.live.whole_frames import WAITING_BYTES, Counted, RowOfFrame, WholeFrames
@@ -117,7 +117,7 @@ class LiveSlice:
         self._seen = np.zeros(spec.triggers, dtype=bool)
         self._fields = FieldRows()
         self._rows: dict[int, Counts] = {}
-        self.slice_rows = SliceRows(spec.grows)
+        self.slice_rows = SliceRows()
         self._sweep: Block | None = None
         self._part = range(0)
         self._last_trigger = -1
@@ -348,8 +348,9 @@ class LiveSlice:
         return self.slice_rows.views(place, *fields, self.angle_mid_exposure_deg)
 
     def _use_projection(self, block: Block, index: int, counts: Counts) -> None:
-        self.slice_rows.take(block, index, counts)
         part = turn_of(self.matcher.blocks, block, index)
+        whole = part_of(self.spec, block, index)
+        self.slice_rows.take(whole.first, part.start, index, counts)
         if part.start > self._part.start:
             self._begin(block, part)
         if part != self._part:

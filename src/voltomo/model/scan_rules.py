@@ -100,7 +100,7 @@ def _turns(spec: ScanSpec) -> str:
 def _target(spec: ScanSpec) -> str:
     if spec.stop_when is None:
         return ""
-    if spec.sweeps < 2 or not spec.grows or spec.half_acquisition:
+    if not spec.grows or len(spec.places) > 1 or spec.half_acquisition:
         return (
             "stop_when ends scans between interlaced sweeps at one place: take two or more sweeps "
             "with interlace 'golden', or golden angles, without every_s, tiles and half acquisition"
