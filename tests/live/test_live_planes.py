@@ -151,6 +151,42 @@ def test_a_sweep_that_is_taken_again_begins_anew(scan: SolidScan) -> None:
     alike(planes, 0.8)
 
 
+def test_an_interlaced_sweep_that_is_taken_again_leaves_the_others(tmp_path: Path) -> None:
+    spec = solid_spec(projections=20, sweeps=3, interlace="golden")
+    scan = SolidScan(tmp_path, spec)
+    planes, thread = planes_of(scan), PlaneThread(LiveSettings(), lambda *_: None)
+    first, sweep = scan.block("sweep_0").first, scan.block("sweep_1")
+    flats = range(first)
+    try:
+        feed(scan, planes, range(sweep.last))
+        planes.again(sweep)
+        missing = [i for i in range(sweep.last) if not planes.used[i] and planes.wants(i)]
+        assert missing == list(range(first, sweep.last))
+        feed(scan, planes, missing)
+        assert planes.views == 40
+        thread.begin(scan.uid, spec)
+        for index in (*flats, *missing):
+            angle = scan.mid_angle_deg(planes.block_of(index), index)
+            thread.take(index, scan.images[index], angle, streamed=False)
+        thread.again(sweep)
+        deadline = time.monotonic() + PATIENCE_S
+        while thread.waiting and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert thread.wanted(np.arange(sweep.last)) == missing
+    finally:
+        thread.stop()
+
+
+def test_a_sweep_of_turns_that_is_taken_again_begins_with_its_first_turn(tmp_path: Path) -> None:
+    scan = SolidScan(tmp_path, solid_spec(projections=20, turns=2))
+    planes, sweep = planes_of(scan), scan.block("sweep_0")
+    feed(scan, planes, range(sweep.last - 5))
+    assert planes.views == 15
+    planes.again(sweep)
+    feed(scan, planes, range(sweep.first, sweep.first + 12))
+    assert planes.views == 12
+
+
 def test_running_rings_are_taken_off(tmp_path: Path) -> None:
     scan = SolidScan(tmp_path, solid_spec(projections=120))
     sweep = scan.block("sweep_0")

@@ -220,13 +220,19 @@ class LivePlanes:
         self.use(index, image, angle_deg)
 
     def again(self, block: Block) -> None:
-        """A block is taken again: forget what came of it."""
+        """A block is taken again: forget what came of it, and all images that hold it.
+
+        The other views of such an image are no longer among those that are used: they come again.
+        """
         self.used[block.first : block.last] = False
         self._fields.pop(block.name, None)
         if _is_field(block):
             self._corrections, self._flats_first = None, -1
-        if self._part is not None and block.first in self._part:
-            self._begin(self._part)
+        part = self._part
+        if part is not None and block.first < part.last and part.first < block.last:
+            for triggers in part.triggers():
+                self.used[triggers.start : triggers.stop] = False
+            self._begin(part_of(self.spec, block, block.first) if block.kind == "sweep" else part)
 
     def move(self, name: str, to: int | float | Oblique) -> float:
         """Put a plane elsewhere; how long it took to draw it anew, in seconds."""

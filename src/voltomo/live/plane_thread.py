@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from voltomo.live.live_planes import LivePlanes, PlaneState
 from voltomo.live.positions import Oblique, Positions
 from voltomo.live.settings import LiveSettings
+from voltomo.live.shown_part import part_of
 from voltomo.live.volume_request import VolumeRequests
 from voltomo.model.scan_spec import Block, ScanSpec
 
@@ -106,6 +107,7 @@ class PlaneThread:
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._positions = Positions(row=settings.height_row)
         self._planes: LivePlanes | None = None
+        self._spec: ScanSpec | None = None
         self._sent: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self._offered = self._taken = 0
         self._room = _FEWEST
@@ -134,6 +136,7 @@ class PlaneThread:
 
     def begin(self, scan_uid: str, spec: ScanSpec) -> None:
         """Another scan."""
+        self._spec = spec
         self._sent = np.zeros(spec.triggers, dtype=bool)
         pixels = spec.geometry.rows * spec.geometry.columns
         self._room = max(_FEWEST, int(self._settings.planes_waiting_MB * 1e6 / (2 * pixels)))
@@ -152,8 +155,11 @@ class PlaneThread:
         self._orders.put(_Frame(index, image, angle_deg, streamed))
 
     def again(self, block: Block) -> None:
-        """A block is taken again."""
+        """A block is taken again, and with it all that its images hold."""
         self._sent[block.first : block.last] = False
+        if self._spec is not None and block.kind == "sweep":
+            for triggers in part_of(self._spec, block, block.first).triggers():
+                self._sent[triggers.start : triggers.stop] = False
         self._orders.put(block)
 
     def move(self, name: str, to: int | float | Oblique) -> None:
