@@ -187,6 +187,58 @@ def test_a_sweep_of_turns_that_is_taken_again_begins_with_its_first_turn(tmp_pat
     assert planes.views == 12
 
 
+def test_flats_that_cannot_be_used_are_left_out_and_told_of(tmp_path: Path) -> None:
+    scan = SolidScan(tmp_path, solid_spec(projections=20, sweeps=2, flats_every=1))
+    planes = planes_of(scan)
+    flats, again = scan.block("flats_before"), scan.block("flats_0")
+    for block in (flats, again):
+        for index in range(block.first, block.last):
+            scan.images[index] = np.zeros_like(scan.images[index])
+    first = scan.block("sweep_0").first
+    feed(scan, planes, range(first))
+    assert not planes.use(first, scan.images[first], 0.0)
+    assert "flats_before" in planes.fault
+    # Taken again they are good, and those that are bad later leave them in place.
+    planes.again(flats)
+    for index in range(flats.first, flats.last):
+        scan.images[index] = np.full_like(scan.images[index], 40000)
+    feed(scan, planes, range(scan.block("sweep_1").last))
+    assert planes.views == 20
+    assert "flats_0" in planes.fault
+    assert planes.state("xz").sweep == "sweep_1"
+
+
+def test_an_error_ends_the_planes_of_one_scan_and_says_so(scan: SolidScan) -> None:
+    told: list[str] = []
+
+    def show(_: str, state: PlaneState) -> None:
+        told.append(state.name)
+        if len(told) == 1:
+            raise RuntimeError("no room on the network")
+
+    def until(condition) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    thread = PlaneThread(LiveSettings(planes_every_s=0.02), show)
+    try:
+        for uid in ("one", "other"):
+            thread.begin(uid, scan.spec)
+            for index in range(scan.block("sweep_0").first + 3):
+                thread.take(index, scan.images[index], 0.0, streamed=False)
+            if uid == "one":
+                until(lambda: not thread.follows)
+                assert "no room on the network" in thread.reason
+        until(lambda: thread.publications > 0)
+        assert thread.alive
+        assert thread.follows
+        assert thread.reason == ""
+    finally:
+        thread.stop()
+
+
 def test_running_rings_are_taken_off(tmp_path: Path) -> None:
     scan = SolidScan(tmp_path, solid_spec(projections=120))
     sweep = scan.block("sweep_0")

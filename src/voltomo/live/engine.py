@@ -147,6 +147,11 @@ class Engine:
         """End `run`."""
         self._running = False
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread of the planes runs, if there are any."""
+        return self._planes is None or self._planes.thread.alive
+
     def run(self) -> None:
         """Work until `stop`."""
         while self._running:
@@ -369,6 +374,7 @@ class Engine:
         return Progress(
             state=self._state,
             scan_uid=live.scan_uid,
+            reason=planes.reason,
             row=state.row if not live.by_row and state.row >= 0 else live.row,
             views_waiting=self._stream.qsize() + planes.waiting,
             views_dropped=self._dropped - self._dropped_before + planes.skipped,

@@ -135,6 +135,7 @@ class EnginePlanes:
             memory_MB=self.thread.memory_MB,
             redraw_ms=self._redraw_ms,
             volume=self.thread.volume,
+            reason=self.thread.reason,
             latency_p50_ms=self._latencies.percentile_ms(50),
             latency_p99_ms=self._latencies.percentile_ms(99),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from voltomo.live.shown_part import ShownPart, most_views, one_row_is_enough, pa
 from voltomo.model.scan_spec import Block, ScanSpec
 
 Counts = NDArray[Any]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class PlaneState:
         No view will be added.
     redraw_ms : float
         How long it took to draw it anew when it was last moved; 0 if it was not.
+    pixel_um : float
+        Pixel size, 0 where nobody said.
     """
 
     name: str
@@ -59,12 +64,19 @@ class PlaneState:
     sweep: str
     complete: bool
     redraw_ms: float
+    pixel_um: float = 0.0
 
 
 def slice_of(state: PlaneState) -> SliceState:
     """The plane across the axis, as a slice."""
     return SliceState(
-        state.image, state.last_trigger, state.frames, state.sweep, state.row, state.complete
+        state.image,
+        state.last_trigger,
+        state.frames,
+        state.sweep,
+        state.row,
+        state.complete,
+        state.pixel_um,
     )
 
 
@@ -132,6 +144,7 @@ class LivePlanes:
         self._sweep = ""
         self._complete = False
         self._redraw_ms: dict[str, float] = dict.fromkeys(PLANES, 0.0)
+        self._view_fault = self._fields_fault = ""
         self.last_trigger = -1
 
     @property
@@ -167,6 +180,11 @@ class LivePlanes:
     def _part_there(self) -> float:
         used = self._planes.weight
         return self._weights.unit if self._complete or used == 0 else self._covered_rad / used
+
+    @property
+    def fault(self) -> str:
+        """Why the newest flats or view could not be used, in sentences; empty where they were."""
+        return f"{self._fields_fault} {self._view_fault}".strip()
 
     @property
     def views(self) -> int:
@@ -268,6 +286,7 @@ class LivePlanes:
             sweep=self._sweep,
             complete=self._complete,
             redraw_ms=self._redraw_ms[name],
+            pixel_um=geometry.pixel_um,
         )
 
     def slice_state(self) -> SliceState:
@@ -292,10 +311,16 @@ class LivePlanes:
         self.used[index] = True
         if frame_faults(image[None]):
             return True
-        integrals = corrections.line_integrals(image, float(index))
+        try:
+            integrals = corrections.line_integrals(image, float(index))
+        except ValueError as error:
+            log.warning("the view of trigger %d is left out of the planes: %s", index, error)
+            self._view_fault = f"The planes leave out views from trigger {index} on: {error}"
+            return True
         if row_fault(integrals[len(integrals) // 2]) is not None:
             return True
         self._planes.add(integrals, angle_deg, self._weights.add(angle_deg))
+        self._view_fault = ""
         self._complete = False
         self._sweep = block.name if index > self.last_trigger else self._sweep
         self.last_trigger = max(self.last_trigger, index)
@@ -330,8 +355,16 @@ class LivePlanes:
                 np.stack([darks[at] for at in sorted(darks)]),
                 sorted(frames),
             )
-            self._corrections = GrowingCorrections(self._settings.corrections.settings(), fields)
-            self._flats_first = newest
+            settings = self._settings.corrections.settings()
+            try:
+                self._corrections = GrowingCorrections(settings, fields)
+            except ValueError as error:
+                # Views go on by the flats before, or wait for those that come.
+                log.warning("%s cannot be used by the planes: %s", block.name, error)
+                self._fields_fault = f"The planes cannot use {block.name}: {error}"
+                del self._fields[block.name]
+                return self._corrections
+            self._flats_first, self._fields_fault = newest, ""
             for older in flats:
                 if older.first < newest:
                     del self._fields[older.name]

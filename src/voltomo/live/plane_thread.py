@@ -59,7 +59,12 @@ class _Finish:
     pass
 
 
-_Order = _Begin | _Frame | _Move | _Volume | _Finish | Block
+@dataclass(frozen=True)
+class _Nothing:
+    """Nobody asked for anything: time to publish."""
+
+
+_Order = _Begin | _Frame | _Move | _Volume | _Finish | _Nothing | Block
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,7 @@ class PlaneThread:
         self._dirty: set[str] = set()
         self._finishing = False
         self._follows = False
+        self._ended = ""
         self._thread = threading.Thread(target=self._run, name="planes", daemon=True)
         self.shown: queue.SimpleQueue[PlanesShown] = queue.SimpleQueue()
         self.skipped = 0
@@ -128,6 +134,17 @@ class PlaneThread:
     def follows(self) -> bool:
         """Whether it follows the scan; not after an error, which the log tells."""
         return self._follows and self._thread.is_alive()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def reason(self) -> str:
+        """Why the planes do not follow, or what they leave out and why; empty where all is well."""
+        planes = self._planes
+        return self._ended if planes is None else planes.fault
 
     @property
     def waiting(self) -> int:
@@ -197,24 +214,27 @@ class PlaneThread:
             try:
                 order = self._orders.get(timeout=_WAIT_S)
             except queue.Empty:
-                self._publish()
-                continue
+                order = _Nothing()
             if order is None:
                 return
             try:
                 self._do(order)
-            except (ValueError, MemoryError):
-                # The slice and the files do not depend on it.
-                log.exception("the planes do not follow this scan further")
-                self._planes, self._follows = None, False
-            self._publish()
+                self._publish()
+            except Exception as error:
+                # The slice and the files do not depend on it, nor does the next scan.
+                log.exception("the planes could not do what was asked")
+                if not isinstance(order, _Move | _Volume):
+                    self._planes, self._follows = None, False
+                    self._ended = f"The planes do not follow this scan further: {error}"
 
     def _do(self, order: _Order) -> None:
+        if isinstance(order, _Nothing):
+            return
         if isinstance(order, _Frame):
             self._taken += 1
             self._use(order)
         elif isinstance(order, _Begin):
-            self._planes = None
+            self._planes, self._ended, self._follows = None, "", True
             self._streamed, self._dirty, self._finishing = [], set(), False
             made = LivePlanes(order.scan_uid, order.spec, self._positions, self._settings)
             self.memory_MB, self.binning = made.memory_promise_bytes / 1e6, made.binning
