@@ -106,6 +106,8 @@ class LivePlanes:
         The planes: where one detector row makes the horizontal slice, that one is not among them.
     used : bool (triggers,)
         Frames that are in, or that can be of no use.
+    begun : int
+        How often images were begun, and the views before forgotten.
 
     Raises
     ------
@@ -146,6 +148,7 @@ class LivePlanes:
         self._redraw_ms: dict[str, float] = dict.fromkeys(PLANES, 0.0)
         self._view_fault = self._fields_fault = ""
         self.last_trigger = -1
+        self.begun = 0
 
     @property
     def memory_promise_bytes(self) -> int:
@@ -328,6 +331,8 @@ class LivePlanes:
 
     def _begin(self, part: ShownPart, block: Block | None = None) -> None:
         """Show another part; its place moves the axis."""
+        # First, so that nobody takes views that are being overwritten for those before.
+        self.begun += 1
         axis = self._axis if block is None else self.spec.axis_column(block)
         if axis != self._axis:
             self._axis = axis

@@ -1,0 +1,149 @@
+"""Planes when something goes wrong: takes again, bad flats, errors, views that are overwritten."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_rig import PATIENCE_S
+from solid_scan import SolidScan, solid_spec
+
+from voltomo.live import volume_request
+from voltomo.live.live_planes import LivePlanes, PlaneState
+from voltomo.live.plane_thread import PlaneThread
+from voltomo.live.positions import Positions
+from voltomo.live.settings import LiveSettings
+from voltomo.live.volume_request import VolumeRequests
+
+
+def planes_of(scan: SolidScan) -> LivePlanes:
+    return LivePlanes(scan.uid, scan.spec, Positions(), LiveSettings())
+
+
+def feed(scan: SolidScan, planes: LivePlanes, indices) -> None:
+    for index in indices:
+        angle = scan.mid_angle_deg(planes.block_of(index), index)
+        assert planes.use(index, scan.images[index], angle), index
+
+
+def test_an_interlaced_sweep_that_is_taken_again_leaves_the_others(tmp_path: Path) -> None:
+    spec = solid_spec(projections=20, sweeps=3, interlace="golden")
+    scan = SolidScan(tmp_path, spec)
+    planes, thread = planes_of(scan), PlaneThread(LiveSettings(), lambda *_: None)
+    first, sweep = scan.block("sweep_0").first, scan.block("sweep_1")
+    flats = range(first)
+    try:
+        feed(scan, planes, range(sweep.last))
+        planes.again(sweep)
+        missing = [i for i in range(sweep.last) if not planes.used[i] and planes.wants(i)]
+        assert missing == list(range(first, sweep.last))
+        feed(scan, planes, missing)
+        assert planes.views == 40
+        thread.begin(scan.uid, spec)
+        for index in (*flats, *missing):
+            angle = scan.mid_angle_deg(planes.block_of(index), index)
+            thread.take(index, scan.images[index], angle, streamed=False)
+        thread.again(sweep)
+        deadline = time.monotonic() + PATIENCE_S
+        while thread.waiting and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert thread.wanted(np.arange(sweep.last)) == missing
+    finally:
+        thread.stop()
+
+
+def test_a_sweep_of_turns_that_is_taken_again_begins_with_its_first_turn(tmp_path: Path) -> None:
+    scan = SolidScan(tmp_path, solid_spec(projections=20, turns=2))
+    planes, sweep = planes_of(scan), scan.block("sweep_0")
+    feed(scan, planes, range(sweep.last - 5))
+    assert planes.views == 15
+    planes.again(sweep)
+    feed(scan, planes, range(sweep.first, sweep.first + 12))
+    assert planes.views == 12
+
+
+def test_flats_that_cannot_be_used_are_left_out_and_told_of(tmp_path: Path) -> None:
+    scan = SolidScan(tmp_path, solid_spec(projections=20, sweeps=2, flats_every=1))
+    planes = planes_of(scan)
+    flats, again = scan.block("flats_before"), scan.block("flats_0")
+    for block in (flats, again):
+        for index in range(block.first, block.last):
+            scan.images[index] = np.zeros_like(scan.images[index])
+    first = scan.block("sweep_0").first
+    feed(scan, planes, range(first))
+    assert not planes.use(first, scan.images[first], 0.0)
+    assert "flats_before" in planes.fault
+    # Taken again they are good, and those that are bad later leave them in place.
+    planes.again(flats)
+    for index in range(flats.first, flats.last):
+        scan.images[index] = np.full_like(scan.images[index], 40000)
+    feed(scan, planes, range(scan.block("sweep_1").last))
+    assert planes.views == 20
+    assert "flats_0" in planes.fault
+    assert planes.state("xz").sweep == "sweep_1"
+
+
+def test_an_error_ends_the_planes_of_one_scan_and_says_so(tmp_path: Path) -> None:
+    scan = SolidScan(tmp_path, solid_spec(projections=20))
+    told: list[str] = []
+
+    def show(_: str, state: PlaneState) -> None:
+        told.append(state.name)
+        if len(told) == 1:
+            raise RuntimeError("no room on the network")
+
+    def until(condition) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    thread = PlaneThread(LiveSettings(planes_every_s=0.02), show)
+    try:
+        for uid in ("one", "other"):
+            thread.begin(uid, scan.spec)
+            for index in range(scan.block("sweep_0").first + 3):
+                thread.take(index, scan.images[index], 0.0, streamed=False)
+            if uid == "one":
+                until(lambda: not thread.follows)
+                assert "no room on the network" in thread.reason
+        until(lambda: thread.publications > 0)
+        assert thread.alive
+        assert thread.follows
+        assert thread.reason == ""
+    finally:
+        thread.stop()
+
+
+def test_a_volume_of_views_that_are_overwritten_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = SolidScan(tmp_path, solid_spec(projections=20, sweeps=2))
+    planes, sweeps = planes_of(scan), [scan.block(f"sweep_{n}") for n in range(2)]
+    feed(scan, planes, range(sweeps[0].last))
+    requests = VolumeRequests(tmp_path, 100.0)
+
+    def asked() -> dict[str, str]:
+        requests.make(planes, 32)
+        deadline = time.monotonic() + PATIENCE_S
+        while '"working"' in requests.said and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return json.loads(requests.said)
+
+    def meanwhile(*given: object) -> np.ndarray:
+        feed(scan, planes, [sweeps[1].first])
+        return np.zeros((2, 2, 2), np.float32)
+
+    def broken(*given: object) -> np.ndarray:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(volume_request, "binned_volume", meanwhile)
+        assert "another sweep began meanwhile" in asked()["reason"]
+        patch.setattr(volume_request, "binned_volume", broken)
+        assert "could not be made" in asked()["reason"]
+    assert not list(tmp_path.glob("*.npz"))
+    assert asked()["state"] == "ready"
