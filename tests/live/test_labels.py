@@ -11,7 +11,7 @@ import pytest
 from voltomo.analysis.segment import CLASSES, Segmenter
 from voltomo.live.labels import LabelledSlice, Labeller
 from voltomo.live.live_planes import PlaneState, slice_of
-from voltomo.live.live_slice import SliceState
+from voltomo.live.slice_state import SliceState
 
 
 def state(frames: int = 90, pixel_um: float = 1.0, trigger: int = 7) -> SliceState:

@@ -9,14 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine_rig import PATIENCE_S
+from planes_rig import Seen
 from solid_scan import SolidScan, solid_spec
 
 from voltomo.live import volume_request
+from voltomo.live.engine_planes import EnginePlanes
+from voltomo.live.latency import NewsOfTriggers
 from voltomo.live.live_planes import LivePlanes, PlaneState
-from voltomo.live.plane_thread import PlaneThread
+from voltomo.live.live_slice import LiveSlice
+from voltomo.live.plane_thread import PlanesShown, PlaneThread
 from voltomo.live.positions import Positions
 from voltomo.live.settings import LiveSettings
 from voltomo.live.volume_request import VolumeRequests
+from voltomo.model.scan_spec import Block
+from voltomo.runtime.append_log import AppendLog
 
 
 def planes_of(scan: SolidScan) -> LivePlanes:
@@ -147,3 +153,88 @@ def test_a_volume_of_views_that_are_overwritten_is_not_kept(
         assert "could not be made" in asked()["reason"]
     assert not list(tmp_path.glob("*.npz"))
     assert asked()["state"] == "ready"
+
+
+def test_a_scan_whose_flats_are_nowhere_comes_to_its_end(tmp_path: Path) -> None:
+    scan = SolidScan(tmp_path, solid_spec(projections=40))
+    flats = scan.block("flats_before")
+    with AppendLog(tmp_path / "run.log") as log, Seen(tmp_path) as live:
+        scan.log_all(log, without=set(range(flats.first, flats.last)))
+        live.until(lambda: live.state() == "Done")
+        assert live.planes["xz"].frames == 0
+
+
+def test_interlaced_sweeps_are_judged_at_the_height_that_is_shown(tmp_path: Path) -> None:
+    scan = SolidScan(tmp_path, solid_spec(projections=20, sweeps=2, interlace="golden"))
+
+    def transmission() -> float | None:
+        found = [v for v in live.progress[-1].verdicts if v.metric == "mean_transmission"]
+        return found[-1].value if found else None
+
+    with AppendLog(tmp_path / "run.log") as log, Seen(tmp_path, height_row=0) as live:
+        scan.log_all(log)
+        live.until(lambda: live.state() == "Done" and live.progress[-1].row == 0)
+        outside = transmission()
+        live.engine.move_to(20)
+        live.until(lambda: live.state() == "Done" and live.progress[-1].row == 20)
+        live.until(lambda: transmission() not in (None, outside))
+        level = LiveSlice(scan.uid, scan.spec, 20)
+        level.latch(scan.chunk(0, scan.spec.triggers))
+        for index in range(scan.spec.triggers):
+            level.use(index, scan.images[index])
+        wanted = level.transmission()
+        assert wanted is not None
+        # Of the sweep that was taken last.
+        assert transmission() == pytest.approx(wanted[0])
+        live.until(lambda: live.planes["xy"].row == 20)
+
+
+def test_what_is_shown_of_a_scan_without_a_slice_is_not_kept_for_ever(tmp_path: Path) -> None:
+    planes = EnginePlanes(LiveSettings(), lambda *_: None)
+    try:
+        for _ in range(3):
+            planes.thread.shown.put(PlanesShown("before", (), (5,), 0.0, False))
+        assert planes.collect(None, NewsOfTriggers()) == []
+        assert planes.thread.shown.empty()
+    finally:
+        planes.thread.stop()
+
+
+class Whole:
+    """Takes frames whole, and their angles."""
+
+    def __init__(self) -> None:
+        self.angles: dict[int, float] = {}
+
+    def take(self, index: int, image: np.ndarray, angle_deg: float, *, streamed: bool) -> None:
+        self.angles[index] = angle_deg
+
+    def again(self, block: Block) -> None:
+        pass
+
+
+def test_whole_frames_have_the_angle_of_their_middle_row(tmp_path: Path) -> None:
+    spec = solid_spec(projections=40).model_copy(update={"row_delay_us": 100.0})
+    scan, whole = SolidScan(tmp_path, spec), Whole()
+    live = LiveSlice(scan.uid, spec, 0, whole)
+    live.latch(scan.chunk(0, spec.triggers))
+    sweep = scan.block("sweep_0")
+    live.use(sweep.first, scan.images[sweep.first])
+    later_deg = 4.5 / 0.02 * (spec.exposure_s / 2 + 19.5 * 1e-4)
+    assert whole.angles[sweep.first] == pytest.approx(scan.angle_deg[sweep.first] + later_deg)
+    assert live.angle_mid_exposure_deg(sweep.first) < whole.angles[sweep.first]
+
+
+def test_frames_that_waited_too_long_to_be_kept_whole_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voltomo.live.live_slice.WAITING_BYTES", 0)
+    scan, whole = SolidScan(tmp_path, solid_spec(projections=20)), Whole()
+    live = LiveSlice(scan.uid, scan.spec, 0, whole)
+    for index in range(scan.spec.triggers):
+        live.frame(scan.images[index], float(scan.stamp_s[index]))
+    live.latch(scan.chunk(0, scan.spec.triggers))
+    live.process()
+    # The first eight, which are the priming train, were kept whole.
+    assert whole.angles == {}
+    assert live.not_kept == 4 + 5 + 20

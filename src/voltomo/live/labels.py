@@ -14,7 +14,7 @@ from typing import Any
 
 from voltomo.analysis.disc import disc
 from voltomo.analysis.segment import CLASSES, Segmentation, Segmenter
-from voltomo.live.live_slice import SliceState
+from voltomo.live.slice_state import SliceState
 
 _NICE = 10
 _REST = 3.0

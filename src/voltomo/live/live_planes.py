@@ -18,10 +18,10 @@ from voltomo.analysis.growing_corrections import GrowingCorrections
 from voltomo.analysis.growing_weights import GrowingWeights
 from voltomo.analysis.planes import PlaneReconstructor
 from voltomo.analysis.quality import row_fault
-from voltomo.live.live_slice import SliceState
 from voltomo.live.positions import PLANES, Oblique, Positions
 from voltomo.live.settings import LiveSettings
 from voltomo.live.shown_part import ShownPart, most_views, one_row_is_enough, part_of
+from voltomo.live.slice_state import SliceState
 from voltomo.model.scan_spec import Block, ScanSpec
 
 Counts = NDArray[Any]

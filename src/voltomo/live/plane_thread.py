@@ -147,6 +147,12 @@ class PlaneThread:
         return self._ended if planes is None else planes.fault
 
     @property
+    def used(self) -> int:
+        """Frames that are in the planes, or that can be of no use to them."""
+        planes = self._planes
+        return 0 if planes is None else int(np.count_nonzero(planes.used))
+
+    @property
     def waiting(self) -> int:
         """Frames that wait."""
         return self._offered - self._taken

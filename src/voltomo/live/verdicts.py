@@ -6,8 +6,9 @@ import math
 
 from voltomo.analysis.measure import Measure
 from voltomo.analysis.quality import snr
-from voltomo.live.live_slice import LiveSlice, SliceState
+from voltomo.live.live_slice import LiveSlice
 from voltomo.live.settings import LiveSettings
+from voltomo.live.slice_state import SliceState
 from voltomo.live.slice_watch import Measured, SliceWatch
 from voltomo.model.target import SIGNED, judge
 from voltomo.model.verdict import Judgement, Verdict

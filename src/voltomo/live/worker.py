@@ -17,9 +17,9 @@ from voltomo.live.engine import Engine, StreamedFrame
 from voltomo.live.image_server import ImageServer
 from voltomo.live.labels import LabelImage, LabelledSlice, Labeller, LabelRecords
 from voltomo.live.live_planes import PlaneState, slice_of
-from voltomo.live.live_slice import SliceState
 from voltomo.live.progress import Progress
 from voltomo.live.settings import LiveSettings
+from voltomo.live.slice_state import SliceState
 from voltomo.live.worker_records import Records, WorkerOrders
 from voltomo.model.trigger_source import unpack
 from voltomo.runtime.heartbeat import Heartbeat
