@@ -92,6 +92,19 @@ def test_flats_that_cannot_be_used_are_left_out_and_told_of(tmp_path: Path) -> N
     assert planes.state("xz").sweep == "sweep_1"
 
 
+def test_flats_come_again_with_darks_that_are_taken_again(tmp_path: Path) -> None:
+    scan = SolidScan(tmp_path, solid_spec(projections=20))
+    planes = planes_of(scan)
+    darks, flats, first = scan.block("darks"), scan.block("flats_before"), 17
+    assert scan.block("sweep_0").first == first
+    feed(scan, planes, range(first + 5))
+    planes.again(darks)
+    missing = [index for index in range(first + 5) if not planes.used[index]]
+    assert missing == [*range(darks.first, darks.last), *range(flats.first, flats.last)]
+    feed(scan, planes, [*missing, *range(first + 5, first + 8)])
+    assert planes.views == 8
+
+
 def test_an_error_ends_the_planes_of_one_scan_and_says_so(tmp_path: Path) -> None:
     scan = SolidScan(tmp_path, solid_spec(projections=20))
     told: list[str] = []

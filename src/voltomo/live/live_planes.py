@@ -152,8 +152,15 @@ class LivePlanes:
 
     @property
     def memory_promise_bytes(self) -> int:
-        """Upper bound of what views and images take."""
-        return self._planes.memory_promise_bytes
+        """Upper bound of what views and images take, and flats and darks while they are used."""
+        geometry = self.spec.geometry
+        counts = {
+            kind: max((b.count for b in self._blocks if b.kind == kind), default=0)
+            for kind in ("flats", "darks")
+        }
+        # Uint16, each as it came and once more in the stack that is averaged.
+        fields = 2 * 2 * geometry.rows * geometry.columns * sum(counts.values())
+        return self._planes.memory_promise_bytes + fields
 
     @property
     def binning(self) -> int:
@@ -248,6 +255,9 @@ class LivePlanes:
         self.used[block.first : block.last] = False
         self._fields.pop(block.name, None)
         if _is_field(block):
+            # Frames of the flats are not kept once they have been made use of: they come again.
+            for flats in (b for b in self._blocks if b.first == self._flats_first):
+                self.used[flats.first : flats.last] = False
             self._corrections, self._flats_first = None, -1
         part = self._part
         if part is not None and block.first < part.last and part.first < block.last:
@@ -370,9 +380,9 @@ class LivePlanes:
                 del self._fields[block.name]
                 return self._corrections
             self._flats_first, self._fields_fault = newest, ""
-            for older in flats:
-                if older.first < newest:
-                    del self._fields[older.name]
+            for done in flats:
+                if done.first <= newest:
+                    del self._fields[done.name]
         return self._corrections
 
 

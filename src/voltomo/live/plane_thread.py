@@ -180,9 +180,13 @@ class PlaneThread:
     def again(self, block: Block) -> None:
         """A block is taken again, and with it all that its images hold."""
         self._sent[block.first : block.last] = False
+        again: list[range] = []
         if self._spec is not None and block.kind == "sweep":
-            for triggers in part_of(self._spec, block, block.first).triggers():
-                self._sent[triggers.start : triggers.stop] = False
+            again = list(part_of(self._spec, block, block.first).triggers())
+        elif self._spec is not None:
+            again = [range(b.first, b.last) for b in self._spec.blocks() if b.kind != "sweep"]
+        for triggers in again:
+            self._sent[triggers.start : triggers.stop] = False
         self._orders.put(block)
 
     def move(self, name: str, to: int | float | Oblique) -> None:
