@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -208,7 +209,7 @@ def test_a_slice_whose_flats_come_late_is_measured_then(tmp_path) -> None:
 
 
 def test_what_a_blind_sector_leaves_of_a_sweep_is_one_sweep(tmp_path) -> None:
-    blind = {"blind_sectors": ((85.0, 95.0),)}
+    blind: dict[str, Any] = {"blind_sectors": ((85.0, 95.0),)}
     spec = make_spec(projections=80, sweeps=2, interlace="golden", **blind)
     for one in (spec, spec.model_copy(update={"interlace": "none"})):
         scan = SyntheticScan(tmp_path, one)
