@@ -8,8 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-from ophyd import EpicsSignalRO
-
 from voltomo.cli.scan import perform
 from voltomo.profiles.beamline_file import running_beamline
 from voltomo.profiles.scan_file import ScanFile
@@ -23,6 +21,9 @@ _CONNECT_S = 10.0
 
 def _planes(prefix: str) -> dict[str, float | None]:
     """What the worker says of its planes; None where that is no number."""
+    # Not before the session, which says where to look.
+    from ophyd import EpicsSignalRO
+
     said: dict[str, float | None] = {}
     for name, pv in (
         ("planes_views", "PlanesViews"),
