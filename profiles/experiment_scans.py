@@ -1,10 +1,12 @@
-"""The files that an experiment names: its plan, and its scans on a beamline."""
+"""An experiment on a beamline: the files that it names, and what the sample may receive there."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from voltomo.dose.plan_file import PlanFile, load_plan
+from voltomo.experiment.check import Checked
 from voltomo.experiment.experiment_file import ExperimentFile
 from voltomo.experiment.finding import Finding
 from voltomo.model.scan_spec import ScanSpec
@@ -55,6 +57,31 @@ def specs_of(
             )
         specs[number] = spec
     return specs, found
+
+
+def beyond_the_sample(
+    experiment: ExperimentFile, beamline: BeamlineFile, plan: PlanFile | None, found: Checked
+) -> Iterator[Finding]:
+    """What the guard would refuse by the sample's entry in the beamline file."""
+    sample = next((each for each in beamline.samples if each.name == experiment.sample), None)
+    if sample is None or plan is None:
+        return
+    lit_s = sum(
+        found.plans[one.due.scan].open.total_s * experiment.scans[one.due.scan].places
+        for one in found.planned
+    )
+    if lit_s > sample.beam_limit_s:
+        yield Finding(
+            ("sample",),
+            f"all scans light it for {lit_s:.4g} s, and the beamline allows '{sample.name}' "
+            f"{sample.beam_limit_s:g} s of beam in all",
+        )
+    if sample.policy is not None and sample.policy != plan.budget.policy:
+        yield Finding(
+            ("plan_file",),
+            f"reckons with policy '{plan.budget.policy}', and the guard holds '{sample.name}' to "
+            f"'{sample.policy}'",
+        )
 
 
 def _brief(error: FileRefused) -> str:

@@ -10,7 +10,7 @@ from voltomo.experiment.check import check
 from voltomo.experiment.check_words import heads, rows, summary
 from voltomo.experiment.experiment_file import load_experiment
 from voltomo.profiles.beamline_file import load_beamline
-from voltomo.profiles.experiment_scans import plan_of, specs_of
+from voltomo.profiles.experiment_scans import beyond_the_sample, plan_of, specs_of
 from voltomo.runtime.yaml_file import FileRefused, pointed_at
 
 
@@ -21,7 +21,8 @@ def run_check(file: Path, beamline: str) -> None:
     except FileRefused as error:
         say(str(error), err=True)
         raise SystemExit(1) from error
-    specs, findings = specs_of(experiment, file.parent, load_beamline(beamline))
+    place = load_beamline(beamline)
+    specs, findings = specs_of(experiment, file.parent, place)
     plan, no_plan = plan_of(experiment, file.parent)
     found = check(experiment, plan, specs)
     if found.planned:
@@ -29,6 +30,7 @@ def run_check(file: Path, beamline: str) -> None:
     for text in summary(experiment, found):
         say(text)
     said = [*findings, *no_plan, *found.findings]
+    said += beyond_the_sample(experiment, place, plan, found)
     for each in said:
         say(pointed_at(file, each.place, each.what), err=each.refuses)
     mistakes = sum(each.refuses for each in said)

@@ -58,8 +58,7 @@ def summary(experiment: ExperimentFile, found: Checked) -> Iterator[str]:
         yield "Nothing can be said of dose."
         return
     dose = found.dose
-    text = f"All scans give {dose.material_class} {gray(dose.dose_Gy)} at the hottest point"
-    if dose.limit_Gy is None:
-        yield f"{text}; no policy limits it."
-    else:
-        yield f"{text}; it has received {gray(dose.taken_Gy)} of {gray(dose.limit_Gy)} that it may."
+    yield (
+        f"All scans give {dose.material_class} {gray(dose.dose_Gy)} at the hottest point; it has "
+        f"received {gray(dose.taken_Gy)} of {gray(dose.limit_Gy)} ({dose.source})."
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,12 +51,12 @@ class Course:
         """How long the protocol takes, holds left out."""
         return self.readings[-1].time_s
 
-    @property
+    @cached_property
     def times_s(self) -> NDArray[np.float64]:
         """Times of the readings, shape (n,)."""
         return np.array([reading.time_s for reading in self.readings])
 
-    @property
+    @cached_property
     def socs(self) -> NDArray[np.float64]:
         """States of charge, shape (n,)."""
         return np.array([reading.soc for reading in self.readings])

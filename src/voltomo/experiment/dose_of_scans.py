@@ -20,17 +20,20 @@ class TotalDose:
     Attributes
     ----------
     material_class : str
-        Which; empty where nothing limits it.
+        Which.
     dose_Gy, taken_Gy : float
         Of all scans, upper end at the hottest point; and what it has received before.
-    limit_Gy : float or None
+    limit_Gy : float
         What it may receive.
+    source : str
+        The policy, and where its limit comes from.
     """
 
     material_class: str
     dose_Gy: float
     taken_Gy: float
-    limit_Gy: float | None
+    limit_Gy: float
+    source: str
 
 
 def dose_plan(plan: PlanFile, scan: ScanEntry, spec: ScanSpec) -> ScanPlan:
@@ -46,7 +49,7 @@ def total_dose(
     plans: Mapping[int, ScanPlan],
     times: Mapping[int, int],
     bounds_Gy: Mapping[str, float],
-) -> tuple[TotalDose, list[Finding]]:
+) -> tuple[TotalDose | None, list[Finding]]:
     """Sum of all scans, and sentences on what is too much.
 
     Parameters
@@ -59,76 +62,78 @@ def total_dose(
         How often each is taken, marks counted.
     bounds_Gy : mapping
         The experiment's own bounds by class of material.
+
+    Returns
+    -------
+    total : TotalDose or None
+        Of the class that comes nearest to its limit; None where the policy limits none of them.
+    findings : list of Finding
+        Limits and bounds that are not kept.
     """
     dose: dict[str, float] = {}
+    largest: dict[str, float] = {}
     for number, found in plans.items():
         for name, one_Gy in found.asked.dose_Gy.items():
             dose[name] = dose.get(name, 0.0) + times[number] * one_Gy
-    findings: list[Finding] = []
-    nearest = TotalDose(max(dose, key=lambda n: dose[n], default=""), 0.0, 0.0, None)
-    if nearest.material_class:
-        nearest = TotalDose(nearest.material_class, dose[nearest.material_class], 0.0, None)
-    part = -1.0
-    for limit in plan.policy.limits:
-        name = limit.material_class
-        if limit.dose_Gy is None or dose.get(name, 0.0) <= 0:
-            continue
-        taken = plan.taken_Gy.get(name, 0.0)
-        kept = plan.policy.keep_for_scans * max(
-            p.asked.dose_Gy.get(name, 0.0) for p in plans.values()
-        )
-        whole = taken + dose[name] + kept
-        if whole / limit.dose_Gy > part:
-            part = whole / limit.dose_Gy
-            nearest = TotalDose(name, dose[name], taken, limit.dose_Gy)
-        if whole > limit.dose_Gy * (1 + 1e-12):
-            findings.append(
-                Finding(
-                    ("plan_file",), _too_much(plan, name, dose[name], taken, kept, limit.dose_Gy)
-                )
-            )
+            largest[name] = max(largest.get(name, 0.0), one_Gy)
+    findings = list(_above_bounds(dose, bounds_Gy))
+    policy, taken_Gy = plan.policy, plan.taken_Gy
+    limited = [each for each in policy.limits if each.material_class in dose and each.dose_Gy]
+    if not limited:
+        known = ", ".join(each.material_class for each in policy.limits)
+        what = f"policy '{policy.name}' limits no dose of what is in the cell; it knows {known}"
+        return None, [*findings, Finding(("plan_file",), what)]
+    totals: dict[float, TotalDose] = {}
+    for each in limited:
+        name, limit_Gy = each.material_class, each.dose_Gy or 0.0
+        source = f"policy '{policy.name}', {each.source}"
+        total = TotalDose(name, dose[name], taken_Gy.get(name, 0.0), limit_Gy, source)
+        kept_Gy = policy.keep_for_scans * largest[name]
+        part = (total.taken_Gy + total.dose_Gy + kept_Gy) / limit_Gy
+        totals[part] = total
+        if part > 1 + 1e-12:
+            findings.append(Finding(("plan_file",), _too_much(total, kept_Gy)))
+    return totals[max(totals)], findings
+
+
+def _above_bounds(dose: Mapping[str, float], bounds_Gy: Mapping[str, float]) -> Iterator[Finding]:
     for name, bound in bounds_Gy.items():
+        place = ("bounds", "dose_Gy", name)
         if name not in dose:
-            findings.append(
-                Finding(
-                    ("bounds", "dose_Gy", name),
-                    f"nothing of the class '{name}' is in the "
-                    f"beam; there are: {', '.join(sorted(dose))}",
-                )
+            there = ", ".join(sorted(dose))
+            yield Finding(
+                place, f"nothing of the class '{name}' is in the beam; there are: {there}"
             )
         elif dose[name] > bound:
-            findings.append(
-                Finding(
-                    ("bounds", "dose_Gy", name),
-                    f"all scans give {name} {gray(dose[name])}, "
-                    f"above the experiment's bound of {gray(bound)}",
-                )
+            yield Finding(
+                place,
+                f"all scans give {name} {gray(dose[name])}, above the experiment's bound of "
+                f"{gray(bound)}",
             )
-    return nearest, findings
 
 
-def _too_much(
-    plan: PlanFile, name: str, dose: float, taken: float, kept: float, limit: float
-) -> str:
-    reserve = f" and {gray(kept)} are kept for its end" if kept else ""
-    room = max(limit - taken - kept, 0.0)
+def _too_much(total: TotalDose, kept_Gy: float) -> str:
+    reserve = f", {gray(kept_Gy)} are kept for a last scan" if kept_Gy else ""
+    room = max(total.limit_Gy - total.taken_Gy - kept_Gy, 0.0)
+    fits = f": {100 * room / total.dose_Gy:.3g} % of it would fit" if total.dose_Gy else ""
     return (
-        f"all scans give {name} {gray(dose)}; it has received {gray(taken)}{reserve}, and policy "
-        f"'{plan.policy.name}' allows {gray(limit)}: {100 * room / dose:.3g} % of it would fit; "
-        "take fewer scans, expose shorter, or attenuate the beam"
+        f"all scans give {total.material_class} {gray(total.dose_Gy)}; it has received "
+        f"{gray(total.taken_Gy)} of {gray(total.limit_Gy)} ({total.source}){reserve}{fits}; take "
+        "fewer scans, expose shorter, or attenuate the beam"
     )
 
 
 def rate_findings(plan: PlanFile, plans: Mapping[int, ScanPlan]) -> Iterator[Finding]:
     """Scans whose dose rate alone is too high for the policy."""
+    policy = plan.policy
     for number, found in plans.items():
-        for limit in plan.policy.limits:
+        for limit in policy.limits:
             rate = found.asked.rate_Gy_s.get(limit.material_class, 0.0)
             if limit.rate_Gy_s is not None and rate > limit.rate_Gy_s:
                 yield Finding(
                     ("scans", number, "scan_file"),
                     f"gives {limit.material_class} {gray(rate, 'Gy/s')}, and policy "
-                    f"'{plan.policy.name}' allows {gray(limit.rate_Gy_s, 'Gy/s')}; attenuate the "
+                    f"'{policy.name}' allows {gray(limit.rate_Gy_s, 'Gy/s')}; attenuate the "
                     "beam and expose longer",
                 )
 

@@ -38,7 +38,7 @@ _SENTENCES = {
 
 _UNITS = {
     name: name for name in ("s", "h", "mm", "deg", "keV", "Gy", "mA", "V", "Ah", "GB", "ohm")
-} | {"um": "µm", "C": "C-rates or °C"}
+} | {"um": "µm", "rate_C": "C-rates", "temperature_C": "°C"}
 """Units as names of keys end in them."""
 
 
@@ -248,8 +248,9 @@ def _unit_and_seen(detail: ErrorDetails) -> str:
     numbers = ("float_type", "float_parsing", "int_type", "int_parsing")
     if detail["type"] not in numbers or not isinstance(detail["input"], str):
         return ""
-    _, _, unit = str(detail["loc"][-1]).rpartition("_")
-    wanted = f", in {_UNITS[unit]} and without a unit" if unit in _UNITS else ""
+    name = str(detail["loc"][-1])
+    unit = next((said for end, said in _UNITS.items() if f"_{name}".endswith(f"_{end}")), None)
+    wanted = f", in {unit} and without a unit" if unit is not None else ""
     return f"{wanted}; it says {detail['input']!r}"
 
 
