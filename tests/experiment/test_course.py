@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.experiment.experiments import SHIPPED
 from voltomo.experiment.cell import CyclingCell
 from voltomo.experiment.course import forecast
+from voltomo.experiment.experiment_file import load_experiment
 from voltomo.experiment.protocol import Step
 from voltomo.experiment.surroundings import Environment, TemperatureFrom
+from voltomo.twin.cell_model import CellModel
 
 CELL = CyclingCell(
     capacity_Ah=1.0,
@@ -100,3 +103,20 @@ def test_times_rise_and_cycles_count_charges_after_discharges() -> None:
     assert np.all(np.diff(course.times_s) > 0)
     assert course.readings[0].cycle == 0
     assert course.readings[-1].cycle == 2
+
+
+def test_the_shipped_forecast_agrees_with_the_virtual_cell() -> None:
+    experiment = load_experiment(SHIPPED / "experiment.yml")
+    charge, discharge = experiment.protocol[2:4]
+    course = forecast(experiment.cell, [charge, discharge], experiment.environment)
+    turned_s = max(reading.time_s for reading in course.readings if reading.step == 0)
+    cell = CellModel(soc=experiment.cell.soc)
+    took_s = 0.0
+    while cell.voltage_V < 4.15:
+        cell.advance(charge.current_A(experiment.cell.capacity_Ah), 10.0)
+        took_s += 10.0
+    assert turned_s == pytest.approx(took_s, rel=0.01)
+    while cell.voltage_V > 3.0:
+        cell.advance(discharge.current_A(experiment.cell.capacity_Ah), 10.0)
+        took_s += 10.0
+    assert course.total_s == pytest.approx(took_s, rel=0.01)

@@ -22,7 +22,7 @@ from voltomo.model.cell_reading import CellReading
 
 __all__ = ["Course", "forecast"]
 
-_SOC_STEP = 2e-3
+_SOC_STEP = 5e-3
 _LONGEST_S = 300.0
 _LONGEST_HOLD_S = 48 * 3600.0
 _BEYOND_TABLE_V = 10.0
