@@ -86,4 +86,7 @@ def beyond_the_sample(
 
 def _brief(error: FileRefused) -> str:
     """A mistake in another file, whose own lines stand indented below."""
-    return "\n    ".join(str(error).splitlines())
+    lines = str(error).splitlines()
+    # How many there are is counted for the experiment file as a whole.
+    kept = lines[:-1] if lines[-1].endswith("mistake(s); nothing was started") else lines
+    return "\n    ".join(["this file cannot be used:", *kept])
