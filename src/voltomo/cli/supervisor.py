@@ -98,9 +98,7 @@ class Supervisor:
             facility=facility,
             pvs=pvs,
         )
-        self._specs = specs or partial(
-            services, virtual=virtual, catalogue=catalogue, cell=cell
-        )
+        self._specs = specs or partial(services, virtual=virtual, catalogue=catalogue, cell=cell)
         self._kept: dict[str, KeptService] = {}
         self._one_at_a_time = threading.RLock()
         self._stopping = threading.Event()

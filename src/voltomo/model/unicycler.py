@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from voltomo.model.cell_limits import CellLimits
-from voltomo.model.cell_protocol import CellProtocol
+from voltomo.model.cell_protocol import CellProtocol, ProtocolStep
 from voltomo.model.protocol_check import ProtocolRefused
 
 __all__ = ["read_unicycler"]
@@ -23,6 +23,7 @@ _STEPS: dict[str, tuple[str, ...]] = {
     "loop": ("loop_to", "cycle_count"),
     "tag": ("tag",),
 }
+_STEP: TypeAdapter[ProtocolStep] = TypeAdapter(ProtocolStep)
 _TOP = ("unicycler", "sample", "record", "safety", "method")
 _SAFETY = (
     "max_voltage_V", "min_voltage_V", "max_current_mA", "min_current_mA", "max_capacity_mAh",
@@ -58,22 +59,24 @@ def read_unicycler(
         raise _refused("sample.capacity_mAh", "the capacity of the cell", "none")
     method = document.get("method")
     if not isinstance(method, list) or not method:
-        raise _refused("method", "a list of steps", repr(method))
+        raise _refused("method", "a list of steps", str(cast("object", method)))
     name = str(sample.get("name") or "")
     steps = _steps(cast("list[Any]", method))
     try:
-        protocol = CellProtocol.model_validate(
-            {"name": name, "capacity_Ah": capacity, "steps": steps}
-        )
+        protocol = CellProtocol(name=name, capacity_Ah=capacity, steps=steps)
         return protocol, limits.tightened(_safety(document.get("safety") or {}, limits))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _refused("method" if first["loc"] else "the file", _place(first), "it") from error
+        raise _as_told("sample, safety or loops", error) from error
 
 
-def _place(detail: Any) -> str:
-    at = ".".join(str(part) for part in detail["loc"])
-    return f"what fits a cycler ({at}: {detail['msg']})"
+def _as_told(where: str, error: ValidationError) -> ProtocolRefused:
+    """What a model says of its first mistake."""
+    first = error.errors()[0]
+    inside = [str(part) for part in first["loc"] if str(part) not in _STEPS]
+    said = first["msg"].removeprefix("Value error, ")
+    if not said.startswith("expected"):
+        said = f"expected what fits, saw {first['input']!r}: {said}"
+    return ProtocolRefused(f"{': '.join([where, *inside])}: {said}; the protocol was not read")
 
 
 def _parsed(text: str) -> Any:
@@ -85,14 +88,12 @@ def _parsed(text: str) -> Any:
         ) from error
 
 
-def _steps(method: list[Any]) -> list[dict[str, Any]]:
+def _steps(method: list[Any]) -> tuple[ProtocolStep, ...]:
     """Our steps; tags fall away, and loops count without them."""
     kinds = [_kind(number, given) for number, given in enumerate(method, 1)]
-    tags = {
-        str(method[at].get("tag")): at for at, kind in enumerate(kinds) if kind == "tag"
-    }
+    tags = {str(method[at].get("tag")): at for at, kind in enumerate(kinds) if kind == "tag"}
     ours = [sum(kind != "tag" for kind in kinds[:at]) for at in range(len(kinds))]
-    made: list[dict[str, Any]] = []
+    made: list[ProtocolStep] = []
     for at, kind in enumerate(kinds):
         where = f"method, step {at + 1} ({kind})"
         values = _group(method[at], where, ("step", "id", *_STEPS[kind]))
@@ -101,10 +102,17 @@ def _steps(method: list[Any]) -> list[dict[str, Any]]:
             count = values.get("cycle_count")
             if not isinstance(count, int) or isinstance(count, bool) or count < 1:
                 raise _refused(where, "cycle_count, a whole number from 1", repr(count))
-            made.append({"step": "loop", "to": ours[to], "cycles": count})
+            made.append(_step(where, {"step": "loop", "to": ours[to], "cycles": count}))
         elif kind != "tag":
-            made.append({"step": kind, **_values(values, where, _STEPS[kind])})
-    return made
+            made.append(_step(where, {"step": kind, **_values(values, where, _STEPS[kind])}))
+    return tuple(made)
+
+
+def _step(where: str, values: dict[str, Any]) -> ProtocolStep:
+    try:
+        return _STEP.validate_python(values)
+    except ValidationError as error:
+        raise _as_told(where, error) from error
 
 
 def _kind(number: int, given: Any) -> str:

@@ -126,7 +126,8 @@ class CyclerEngine:
             self._hold_V = self.cell.voltage_V if self._hold_V is None else self._hold_V
             self.state = "holding"
         else:
-            self._hold_V, self.state = None, "paused"
+            self.state = "paused"
+            self._rest()
 
     def resume(self) -> None:
         """Go on where it waits."""
@@ -198,8 +199,10 @@ class CyclerEngine:
         cell, volts = self.cell, self._target_V()
         if volts is None:
             now, protocol = self._now(), self.protocol
-            flows = isinstance(now, ConstantCurrent) and protocol is not None
-            cell.advance(protocol.current_A(now) if flows else 0.0, for_s)
+            if protocol is not None and isinstance(now, ConstantCurrent):
+                cell.advance(protocol.current_A(now), for_s)
+            else:
+                cell.advance(0.0, for_s)
             return
         cell.advance(self._within(cell.current_for(volts)), for_s)
         cell.current_A = self._within(cell.current_for(volts))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, cast
 
-from caproto import ChannelType
-from caproto.server import PVGroup, PvpropertyString, pvproperty
+from caproto.server import PVGroup, PvpropertyChar, PvpropertyString, pvproperty
 
 from voltomo.model.cell_cycler import Hold, SafeState
 from voltomo.model.cycler_records import CYCLER_RECORDS as NAMES
@@ -41,9 +40,7 @@ class CyclerServer(Protocol):
 
 
 def _read(name: str, units: str, precision: int = 6) -> Any:
-    return pvproperty(
-        name=NAMES[name], value=0.0, units=units, precision=precision, read_only=True
-    )
+    return pvproperty(name=NAMES[name], value=0.0, units=units, precision=precision, read_only=True)
 
 
 def _count(name: str) -> Any:
@@ -54,10 +51,9 @@ def _text(name: str, length: int = _LONG, *, read_only: bool = True) -> Any:
     return pvproperty(
         name=NAMES[name],
         value="",
-        dtype=ChannelType.CHAR,
+        dtype=PvpropertyChar,
         max_length=length,
         string_encoding="utf-8",
-        report_as_string=True,
         read_only=read_only,
     )
 
