@@ -71,7 +71,7 @@ class CyclerSignals(Device):
 
     state_word = _word("state", "omitted")
     state = Component(AttributeSignal, "cycler_state", write_access=False, kind="normal")
-    data_age = Component(AttributeSignal, "data_age_s", write_access=False, kind="normal")
+    data_age = Component(AttributeSignal, "_recorded_age_s", write_access=False, kind="normal")
     last_error = _word("last_error", "omitted")
     refusals = _row("refusals", "omitted")
     digest = _word("digest")
@@ -112,7 +112,8 @@ class CyclerSignals(Device):
         if value is None or (self._last is not None and int(value) == self._last.number):
             return
         read = {name: getattr(self, name)._readback for name in _ROW}
-        if any(one is None for one in read.values()):
+        if not all(isinstance(one, int | float) for one in read.values()):
+            # Just connected, and not all of the row is here.
             return
         cell = CellReading(
             time_s=time.time(),
@@ -135,6 +136,12 @@ class CyclerSignals(Device):
         """Time since the last new row came in; infinite before the first."""
         with self._rows:
             return time.monotonic() - self._arrived_s
+
+    @property
+    def _recorded_age_s(self) -> float:
+        """For documents, which have no infinity: -1 before the first row."""
+        age_s = self.data_age_s
+        return -1.0 if math.isinf(age_s) else age_s
 
     @property
     def longest_silence_s(self) -> float:
@@ -222,7 +229,8 @@ class CyclerSignals(Device):
     def describe(self) -> Any:
         """What is read; as it was where it does not answer."""
         if self.connected or not self._described:
-            self._described = dict(super().describe())
+            described: Any = super().describe()
+            self._described = described
         return self._described
 
 

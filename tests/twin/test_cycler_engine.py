@@ -1,5 +1,8 @@
 """The virtual cycler: steps end where they should, limits trip, a pause repeats nothing."""
 
+import time
+from pathlib import Path
+
 import pytest
 
 from voltomo.model.cell_protocol import (
@@ -10,9 +13,12 @@ from voltomo.model.cell_protocol import (
     OpenCircuit,
 )
 from voltomo.model.protocol_check import ProtocolRefused
+from voltomo.runtime.run_folder import RunFolder
+from voltomo.twin.cell_memory import CellMemory
 from voltomo.twin.cell_model import CellModel
 from voltomo.twin.cell_settings import CellSettings
 from voltomo.twin.cycler_engine import CyclerEngine, CyclerRefused
+from voltomo.twin.world import World
 
 
 @pytest.fixture
@@ -152,3 +158,20 @@ def test_its_own_limits_hold_whatever_a_protocol_brings(engine) -> None:
     with pytest.raises(ProtocolRefused, match=r"2\.8 to 4\.2 V, saw 4\.5 V"):
         engine.load(protocol, wide)
     assert engine.state == "idle"
+
+
+def test_the_cell_is_what_it_was_when_its_process_begins_again(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path).create()
+    world = World.create(folder.world, seed=1)
+    cell = CellModel(soc=0.2)
+    cell.advance(0.005, 600)
+    memory = CellMemory(folder, world)
+    assert not memory.recall(CellModel(), 100)
+    memory.keep(cell)
+    found = CellModel()
+    assert memory.recall(found, 100)
+    assert (found.soc, found.charge_Ah, found.current_A) == (cell.soc, cell.charge_Ah, 0)
+    assert found.polarisation_V <= cell.polarisation_V
+    time.sleep(0.01)
+    later = World.create(folder.world, seed=1)
+    assert not CellMemory(folder, later).recall(CellModel(), 100)

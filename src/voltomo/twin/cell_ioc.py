@@ -16,6 +16,7 @@ from voltomo.model.cell_protocol import CellProtocol
 from voltomo.model.cycler_records import LIMITS
 from voltomo.model.protocol_check import ProtocolRefused
 from voltomo.model.soc_counter import SocCounter
+from voltomo.twin.cell_memory import CellMemory
 from voltomo.twin.cell_model import CellModel
 from voltomo.twin.cell_settings import CellSettings
 from voltomo.twin.cycler_engine import CyclerEngine, CyclerRefused
@@ -40,11 +41,16 @@ class Cell:
             ambient_C=settings.ambient_C,
         )
         self._engine = CyclerEngine(cell, settings.own_limits, settings.safe_state)
+        self._memory = CellMemory(scene.folder, scene.world)
+        if self._memory.recall(cell, settings.acceleration):
+            self._engine.reason = (
+                "the cycler was started anew and has lost its protocol; the cell has rested since"
+            )
         self._records = CyclerRecords(f"{scene.prefix}Cycler:", self)
         self._random = np.random.default_rng(scene.settings.seed + 12)
         self._counter = SocCounter(
             parameters.capacity_Ah,
-            settings.soc,
+            cell.soc,
             ocv_soc=parameters.ocv_soc,
             ocv_V=parameters.ocv_V,
         )
@@ -161,6 +167,7 @@ class Cell:
 
     async def _measure(self) -> None:
         engine, world = self._engine, self._world
+        self._memory.keep(engine.cell)
         true = engine.reading()
         volts = true.voltage_V + self._settings.voltage_noise_V * self._random.standard_normal()
         self._counter.add(
