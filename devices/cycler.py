@@ -32,8 +32,9 @@ _COMMAND_S = 2 * SIGNAL_S + MARGIN_S
 class Cycler(CyclerSignals):
     """A `voltomo.model.cell_cycler.CellCycler` over Channel Access.
 
-    Commands give a status that fails with a sentence. ``stop`` as bluesky calls it, for what a
-    plan has moved, leaves the cell alone; ``stop()`` by hand ends the protocol.
+    Commands give a status that fails with a sentence. ``pause``, ``resume`` and ``stop`` as bluesky
+    calls them on the devices of a plan leave the cell alone; `pause_cell`, `resume_cell`, and
+    ``stop()`` by hand act on it.
 
     Parameters
     ----------
@@ -106,12 +107,12 @@ class Cycler(CyclerSignals):
         """Begin the protocol that is loaded."""
         return self._command("start", lambda: put(self.start_command, 1), (*_UNDER_WAY, "finished"))
 
-    def pause(self, hold: Hold = "ocv") -> Status:
+    def pause_cell(self, hold: Hold = "ocv") -> Status:
         """Let the protocol wait, cut off, at its voltage, or with no current."""
         reached = ("holding",) if hold == "cv" else ("paused",)
         return self._command("pause", lambda: put(self.pause_command, hold), reached, fresh=False)
 
-    def resume(self) -> Status:
+    def resume_cell(self) -> Status:
         """Go on where it waits; nothing is done twice."""
         return self._command("resume", lambda: put(self.resume_command, 1), ("running", "finished"))
 

@@ -78,18 +78,18 @@ seen["rows"] = [[r.number, r.cell.voltage_V, r.cell.current_A, r.cell.charge_Ah,
 seen["charged"] = [last.cell.charge_Ah, last.cell.soc, last.cell.soc_sigma]
 seen["kinds"] = sorted(cycler.read()) == sorted(cycler.describe())
 
-# A pause lets the cell and its step wait; bluesky's own stop leaves it alone.
+# A pause lets the cell and its step wait; bluesky's own pause and stop leave it alone.
 cycler.load(protocol(long), LIMITS); cycler.start().wait(10); cycler.start().wait(10)
-cycler.pause("cv").wait(10); seen["cv"] = cycler.cycler_state
-cycler.pause().wait(10); seen["paused"] = cycler.cycler_state
+cycler.pause_cell("cv").wait(10); seen["cv"] = cycler.cycler_state
+cycler.pause_cell().wait(10); seen["paused"] = cycler.cycler_state
 row = cycler.reading().number
 until(lambda: cycler.reading().number > row + 1)
 before = cycler.reading()
 until(lambda: cycler.reading().number > before.number)
 after = cycler.reading()
 seen["waits"] = [after.cell.current_A, after.step_time_s - before.step_time_s]
-cycler.resume().wait(10)
-cycler.stop(success=True)
+cycler.resume_cell().wait(10)
+cycler.pause(); cycler.stop(success=True); cycler.resume()
 seen["bluesky"] = cycler.cycler_state
 seen["busy"] = refusal(lambda: cycler.load(first))
 cycler.stop().wait(10); cycler.stop().wait(10)

@@ -57,7 +57,9 @@ class CyclerReading:
 class CellCycler(Protocol):
     """A cycler with one cell. Each command may be given again: a second one changes nothing.
 
-    What gives a status gives one with a time-out, which fails with a sentence.
+    What gives a status gives one with a time-out, which fails with a sentence. ``pause`` and
+    ``resume`` are names that bluesky calls on every device of a plan that is paused, so that the
+    cell has words of its own.
     """
 
     @property
@@ -82,11 +84,11 @@ class CellCycler(Protocol):
         """Begin the protocol; a status that ends when it runs."""
         ...
 
-    def pause(self, hold: Hold = "ocv") -> Any:
+    def pause_cell(self, hold: Hold = "ocv") -> Any:
         """Let the protocol wait; its steps' times wait, too."""
         ...
 
-    def resume(self) -> Any:
+    def resume_cell(self) -> Any:
         """Go on where it waits."""
         ...
 
