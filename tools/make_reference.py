@@ -28,7 +28,7 @@ PAGES = Path(__file__).resolve().parents[1] / "docs"
 _TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _UNITS = (
     ("_per_cm2_s", "1/(cm² s)"), ("_W_per_m2_K", "W/(m² K)"), ("_um", "µm"), ("_mm", "mm"),
-    ("_deg", "°"), ("_keV", "keV"),
+    ("_deg", "°"), ("_V", "V"), ("_A", "A"), ("_Ah", "Ah"), ("_C", "°C"), ("_keV", "keV"),
     ("_Gy", "Gy"), ("_mA", "mA"), ("_ms", "ms"), ("_s", "s"), ("_h", "h"), ("_pixels", "pixels"),
     ("_columns", ""), ("_counts", "counts"), ("counts", "counts"), ("read_noise", "counts"),
     ("_pixels_per_minute", "pixels/min"), ("_us", "µs"), ("_um_per_h", "µm/h"),
@@ -315,6 +315,7 @@ def tables() -> dict[str, Callable[[], str]]:
     """What makes each table, by its name."""
     from voltomo.analysis.correction_settings import CorrectionSettings, PhaseSettings
     from voltomo.live.settings import LiveSettings
+    from voltomo.model.cell_limits import CellLimits
     from voltomo.model.device_entries import KINDS
     from voltomo.model.keep_out import KeepOut
     from voltomo.model.rotation_range import RotationRange
@@ -326,6 +327,7 @@ def tables() -> dict[str, Callable[[], str]]:
     from voltomo.records.summary import LiveSummary, ScanSummary
     from voltomo.runtime.addresses import Facility
     from voltomo.twin.camera_settings import CameraSettings, LensSettings
+    from voltomo.twin.cell_settings import CellSettings
     from voltomo.twin.settings import TwinSettings
     from voltomo.twin.stage_errors import StageErrorSettings
 
@@ -349,6 +351,8 @@ def tables() -> dict[str, Callable[[], str]]:
         "camera": lambda: settings(CameraSettings, *camera),
         "lens": lambda: settings(LensSettings),
         "errors": lambda: settings(StageErrorSettings),
+        "cell": lambda: settings(CellSettings),
+        "cell-limits": lambda: settings(CellLimits),
         "scan": lambda: settings(ScanFile),
         "target": lambda: settings(Target),
         "summary": lambda: fields(ScanSummary),
