@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.twin,
     pytest.mark.kill,
     pytest.mark.timeout(300),
+    pytest.mark.long,
     # tiled's client and its server speak of the future of what they use.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),

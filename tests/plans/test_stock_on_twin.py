@@ -13,7 +13,7 @@ from tests.devices.bench import Bench, bench
 from voltomo.dose.ledger import Ledger
 from voltomo.runtime.log_reader import LogReader
 
-pytestmark = [pytest.mark.twin, pytest.mark.slow]
+pytestmark = [pytest.mark.twin, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
