@@ -24,7 +24,7 @@ from voltomo.records.frame_stacks import (
     is_linked,
     link_frames,
 )
-from voltomo.records.nxtomo_fields import iso_utc, write_voltomo
+from voltomo.records.nxtomo_fields import axis_column_of, iso_utc, write_voltomo
 from voltomo.records.nxtomo_groups import field
 from voltomo.records.nxtomo_rows import DARK, FLAT, INVALID, PROJECTION, NXtomoRows, nxtomo_rows
 from voltomo.records.scan import Scan, StoredScans, assemble
@@ -94,7 +94,10 @@ def _write(part: Path, scan: Scan, rows: NXtomoRows, put: PutFrames) -> None:
         field(exchange, "theta", rows.angle_deg[rows.image_key == PROJECTION], "deg")
         _write_measurement(file, scan)
         # One row a frame: darks, then flats, then projections, each as in its stack.
-        write_voltomo(file, scan, rows)
+        ours = write_voltomo(file, scan, rows)
+        column = axis_column_of(scan)
+        if column is not None:
+            field(ours, "rotation_axis_column", column, "pixel")
 
 
 def _write_measurement(file: h5py.File, scan: Scan) -> None:

@@ -91,7 +91,9 @@ def _data_exchange(file: h5py.File) -> Recording:
         exposure_s=_number(file, where + "detector/exposure_time", _TO_SECONDS),
         pixel_um=pixel_um or _number(file, where + "detector/pixel_size_x", _TO_UM, "um"),
         energy_keV=_number(file, where + "monochromator/energy", _TO_KEV),
-        axis_column=None,
+        # The layout has no place for them: here is where this program writes them.
+        axis_column=_number(file, "voltomo/rotation_axis_column", {"": 1.0, "pixel": 1.0}),
+        tilt_deg=_tilt_deg(file),
     )
 
 
