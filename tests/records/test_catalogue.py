@@ -276,6 +276,17 @@ def test_what_was_set_aside_is_not_forgotten_after_trouble(
     assert set(state.runs) == {first, second}
     assert (list(state.set_aside), state.trouble) == ([bad], "")
     assert read_state(folder) == state
+    # What was read for it is not read again: a log whose beginning is spoilt shows.
+    assert state.followed.number > 0
+    third = count_run(folder)
+    with folder.run_log.open("r+b") as log:
+        log.write(b"spoilt")
+    assert "2 runs, 1 wait, 1 set aside" in str(lag_sentence(folder))
+    replaced = RunFolder(tmp_path / "other").create()
+    count_run(replaced)
+    state.write(replaced)
+    assert "1 wait" in str(lag_sentence(replaced))
+    assert third not in state.runs
 
 
 def test_keys_that_others_can_read_are_refused(tmp_path: Path) -> None:

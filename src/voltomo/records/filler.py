@@ -165,6 +165,8 @@ class Filler:
             runs=before.runs if filling is None else tuple(sorted(filling.done)),
             set_aside=dict(self._aside),
             trouble=trouble,
+            waiting=tuple(run.uid for run in self.waiting),
+            followed=self._ended.position,
         )
         try:
             state.write(self._folder)
