@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -263,7 +264,7 @@ def test_what_was_set_aside_is_not_forgotten_after_trouble(
     second = count_run(folder)
 
     def rename(old: str, new: str) -> None:
-        with sqlite3.connect(folder.catalogue / "catalogue.db") as database:
+        with closing(sqlite3.connect(folder.catalogue / "catalogue.db")) as database:
             database.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
     rename("nodes", "hidden")
