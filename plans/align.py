@@ -276,8 +276,8 @@ def _scan_dose_Gy(work: Work) -> Generator[Msg, Any, float | None]:
     dead_s = spec.period_s - spec.exposure_s
     exposure_s = work.exposure_s
     same = spec.model_copy(
-        update={"exposure_s": exposure_s, "period_s": exposure_s + dead_s,
+        update={"exposure_s": exposure_s, "period_s": max(exposure_s + dead_s, 1.01 * spec.read_out_s),
                 "flats_before": 0, "flats_after": 0, "flats_every": 0}
     )  # fmt: skip
-    seconds = scan_beam_seconds(same, beam_window(exposure_s, travel_s), pace)
+    seconds = scan_beam_seconds(same, beam_window(exposure_s, travel_s, same.read_out_s), pace)
     return seconds * work.dose_Gy / work.beam_s

@@ -117,6 +117,8 @@ class Work:
         """Record a small scan, each block under its lease, and read it back."""
         md = {"align": {"kind": self.kind, "what": what}}
         uid = yield from scan(self.beamline, spec, md=md, posture=posture)
+        # What is reckoned now may be paused again.
+        yield from bps.checkpoint()
         self.runs.append(uid)
         seen: Radiographs = yield from self.aside(lambda: self.estimators.radiographs(uid))
         if spec.sweeps:

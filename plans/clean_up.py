@@ -90,7 +90,7 @@ def clean_up(
         steps.append(("the rotation could not be stopped", lambda: bps.stop(beamline.rotation)))
         steps += [(f"{at.name} could not be stopped", _stopping(at)) for at in home]
     steps += [_speed(beamline), _shut(beamline, shut)]
-    steps += [("the sample was not brought back", _bringing_back(at, shut)) for at in home]
+    steps += [(f"{at.name} was not brought back", _bringing_back(at, shut)) for at in home]
     beamline.watch.release()
     return (yield from _attempts(steps))
 

@@ -19,7 +19,7 @@ from voltomo.model.scan_spec import Block, PlanName, ScanSpec
 from voltomo.model.stream_names import STREAMS, TRIGGERS
 from voltomo.model.sweep_parts import blind_wedge_deg
 from voltomo.plans.arithmetic import approach_deg
-from voltomo.plans.beam_there import beam_gone_since, clear_of_top_up, why_interrupted
+from voltomo.plans.beam_there import beam_gone_since, demand_beam, why_interrupted
 from voltomo.plans.blocks import run_block
 from voltomo.plans.clean_up import Home, clean_up, put_to_rest
 from voltomo.plans.posture import Posture
@@ -102,6 +102,8 @@ def scan(
     token = None
     try:
         yield from takes.watch()
+        # Behind another scan of the same call there is no way back yet, and so no pause.
+        yield from bps.checkpoint()
         asked = yield from takes.undisturbed(lambda: fit(beamline, spec))
         facts = yield from takes.undisturbed(lambda: preflight(beamline, asked))
         if live is not None:
@@ -301,15 +303,15 @@ def _ready(run: Run, at: _Progress, block: Block) -> Plan:
     yield from bps.wait(_TURNED)
     if block.kind == "flats":
         yield from at.stand.beside()
-        yield from clear_of_top_up(run.beamline, block.seconds)
+        yield from demand_beam(run.beamline)
         return
     yield from at.stand.at(block.place)
-    yield from clear_of_top_up(run.beamline, 0.0 if block.stepped else block.seconds)
     if run.posture is not None:
         yield from run.posture.take(block)
     if at.first_sweep_s is None:
         at.first_sweep_s = time.monotonic()
     yield from _until(at.first_sweep_s + block.due_s)
+    yield from demand_beam(run.beamline)
 
 
 def _until(due_s: float) -> Plan:
