@@ -30,6 +30,7 @@ class Home:
     name: str
     axis: Any
     position: float
+    patience_s: float = 30.0
 
 
 def put_to_rest(
@@ -117,6 +118,33 @@ def put_points_to_rest(beamline: PointBeamline) -> Generator[Msg, Any, list[str]
     return (yield from _attempts(steps))
 
 
+def put_back(
+    beamline: TomographyBeamline, home: Sequence[Home]
+) -> Generator[Msg, Any, list[str]]:
+    """Behind readings with the sample beside the beam: beam off, then everything where it stood.
+
+    Parameters
+    ----------
+    beamline : TomographyBeamline
+        The devices.
+    home : sequence of Home
+        In the order in which it is brought back; nothing moves while the beam may be on.
+
+    Returns
+    -------
+    list of str
+        A sentence for each step that could not be done.
+    """
+    shut: list[bool] = []
+    steps: list[Step] = [
+        ("the checkpoint could not be cleared", bps.clear_checkpoint),
+        ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
+        _shut(beamline, shut),
+    ]
+    steps += [(f"{at.name} was not brought back", _bringing_back(at, shut)) for at in home]
+    return (yield from _attempts(steps))
+
+
 def _rest(beamline: TomographyBeamline, leftovers: Sequence[Step]) -> list[Step]:
     return [
         ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
@@ -185,7 +213,7 @@ def _bring_back(at: Home, shut: list[bool]) -> Plan:
     """A sample that is out of the beam stays there while the beam may be on."""
     if not shut:
         raise ScanFailed("it stays where it is until the shutter is closed")
-    yield from _set(at.axis, at.position, 30.0)
+    yield from _set(at.axis, at.position, at.patience_s)
 
 
 def _set(device: Any, value: Any, timeout_s: float) -> Plan:

@@ -22,6 +22,7 @@ from voltomo.plans.arithmetic import beam_seconds, trigger_deadline_s
 from voltomo.plans.beam_record import BeamRecord
 from voltomo.plans.beam_there import beam_gone_since, clear_of_top_up, demand_beam
 from voltomo.plans.clean_up import put_points_to_rest
+from voltomo.plans.optics import demand_front_end
 from voltomo.plans.preflight import demand_closed, demand_devices
 from voltomo.plans.protocols import PointBeamline
 from voltomo.plans.stubs import ARM_S, LEASE_S
@@ -197,6 +198,7 @@ class _Lit:
         yield from demand_devices(beamline)
         self.stops_seen = int((yield from bps.rd(beamline.lease.stops)))
         yield from demand_closed(beamline)
+        yield from demand_front_end(beamline)
         travel_s = float((yield from bps.rd(beamline.shutter.travel_s)))
         self.window = beam_window(self.wanted.exposure_s, travel_s, self.wanted.read_out_s)
         yield from self.record.begin()
