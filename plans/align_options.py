@@ -75,7 +75,7 @@ class SmallScans:
     def _spec(self, exposure_s: float, **changes: object) -> ScanSpec:
         own = self.spec
         dead_s = own.period_s - own.exposure_s
-        # The camera stays as it is: its rows are read within the period, however short exposures are.
+        # However short exposures are, a rolling shutter reads all rows within the period.
         period_s = max(exposure_s + dead_s, 1.01 * own.read_out_s)
         values: dict[str, object] = {
             "sample": own.sample,

@@ -118,9 +118,7 @@ def put_points_to_rest(beamline: PointBeamline) -> Generator[Msg, Any, list[str]
     return (yield from _attempts(steps))
 
 
-def put_back(
-    beamline: TomographyBeamline, home: Sequence[Home]
-) -> Generator[Msg, Any, list[str]]:
+def put_back(beamline: TomographyBeamline, home: Sequence[Home]) -> Generator[Msg, Any, list[str]]:
     """Behind readings with the sample beside the beam: beam off, then everything where it stood.
 
     Parameters

@@ -10,8 +10,8 @@ from bluesky import Msg, RunEngine
 from voltomo.profiles.interrupts import Interrupts
 
 _ADVICE = (
-    "RE.resume() goes on from the last checkpoint (a block of a scan that had begun is taken again), "
-    "RE.abort('why') ends the run; what was recorded is kept either way"
+    "RE.resume() goes on from the last checkpoint (a block of a scan that had begun is taken "
+    "again), RE.abort('why') ends the run; what was recorded is kept either way"
 )
 
 

@@ -54,10 +54,10 @@ class ConditionWatch:
     -----
     A condition is armed by a value clearly before its own, and told when the value is passed, so
     a cell that is beyond it from the start never fires. ``step``, ``cycle`` and ``time_s`` are
-    armed from the beginning. One that was foreseen is armed again once the value was passed, or the current
-    has turned. Charge and voltage do not rise while the cell is discharged, nor fall
-    while it is charged: what looks like it is noise. A new step begins a new line: voltage jumps
-    with the current.
+    armed from the beginning. One that was foreseen is armed again once the value was passed, or the
+    current has turned. Charge and voltage do not rise while the cell is discharged, nor fall while
+    it is charged: what looks like it is noise. A new step begins a new line: voltage jumps with the
+    current.
     """
 
     def __init__(self, condition: Condition, began_s: float = 0.0, poll_s: float = 1.0) -> None:
