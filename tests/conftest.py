@@ -63,7 +63,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "beamline" in getattr(item, "fixturenames", ()) and _group(item.nodeid) != "beamline":
             raise pytest.UsageError(f"{item.path} uses the beamline: name it in {__name__}")
-    items.sort(key=lambda item: _group(item.nodeid) != "beamline")
+    # The catalogue's test first of all: every run before it would have to be catalogued, too.
+    items.sort(
+        key=lambda item: (_group(item.nodeid) != "beamline", "test_catalogue" not in item.nodeid)
+    )
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

@@ -277,7 +277,8 @@ def test_every_record_of_guard_and_worker_is_documented(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", RECORDS, str(database)], check=True, timeout=60)
     served = set(re.findall(r'record\(\w+, "([^"]+)"\)', database.read_text()))
     named = {name for name in _process_variables() if name.startswith(("Guard:", "Live:"))}
-    assert named == served | {"Live:Slice", "Live:SliceXZ", "Live:SliceYZ", "Live:Oblique"}
+    images = ("Slice", "SliceXZ", "SliceYZ", "Oblique", "Labels")
+    assert named == served | {f"Live:{name}" for name in images}
 
 
 def test_every_variable_that_devices_use_is_documented() -> None:

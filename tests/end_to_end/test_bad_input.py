@@ -84,7 +84,8 @@ def test_a_sample_without_limits_gets_no_beam(beamline: VirtualBeamline, tmp_pat
     path = written(tmp_path / "scan.yml", sample="nobody")
     assert refused("scan", path, "--run-folder", beamline.folder.root) == (
         "sample 'nobody' is not known to the beamline 'virtual', which lists: demo cell, poor "
-        "cell; nothing was started; add it to the beamline file with its limits, or name another"
+        "cell, spent cell; nothing was started; add it to the beamline file with its limits, or "
+        "name another"
     )
 
 
@@ -203,7 +204,7 @@ def test_pvs_that_do_not_answer(beamline: VirtualBeamline, tmp_path: Path) -> No
     assert "PVs of the beamline to answer within 10 s, saw none from" in hung
     assert "VT:Cam:" in hung
     assert "VT:Stage:" not in hung
-    assert "no beam was used; see 'voltomo status', or the names ('pvs') and addresses" in hung
+    assert "no beam was used; see 'voltomo status' and 'voltomo beamline check'" in hung
     assert "to answer to NO:Guard:Run within 10 s, saw no answer; nothing was moved" in unserved
     for said in (hung, unserved):
         assert len(said.splitlines()) == 1

@@ -82,7 +82,7 @@ def test_a_filler_that_dies_in_mid_scan_misses_nothing(beamline: VirtualBeamline
             for source in beamline.last_scan().record.sources
             if source.block == "sweep_0"
         ]
-        assert np.array_equal(run["primary"]["camera_image"][190:], stored(path, FRAMES)[190:])
+        assert np.array_equal(run["primary"]["data"]["camera_image"][190:], stored(path, FRAMES)[190:])
         fates = run["frame_table"].read()
         assert (fates["row"].to_numpy() >= 0).all()
         catalogue.context.close()

@@ -55,7 +55,8 @@ def real_file(path: Path, served: Supervisor, ledger: Path) -> Path:
     """The beamline file of that facility."""
     ports = served.addresses
     names = sorted(served.states())
-    values = beamline_file().model_dump(mode="json", exclude={"twin", "epics", "pvs", "ledger"})
+    left_out = {"twin", "epics", "pvs", "ledger", "beam_loss"}
+    values = beamline_file().model_dump(mode="json", exclude=left_out)
     values |= {
         "name": "facility",
         "virtual": False,

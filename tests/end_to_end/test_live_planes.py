@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import epics
 import numpy as np
 import pytest
 
@@ -109,6 +110,8 @@ def test_live_planes_of_a_laminography_show_the_phantom(beamline: VirtualBeamlin
     finally:
         for observer in observers.values():
             observer.close()
+        # Others scan about an upright axis on the same beamline.
+        assert epics.caput("VT:Stage:Tilt", 0.0, wait=True, timeout=30)
     assert min(before.values()) > 0.5, before
     assert min(after.values()) > 0.5, after
     assert float(figures.split()[0]) > 0

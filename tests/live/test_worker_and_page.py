@@ -186,11 +186,8 @@ def test_a_scan_goes_through_and_a_restart_completes_it(station: Station) -> Non
         assert latencies_s(receipts, np.array([106]), np.array([0.0])).size == 1
     found = json.loads(ask("VT:Live:Verdicts"))
     assert found["scan_uid"] == scan.uid
-    assert {v["metric"]: v["judgement"] for v in found["verdicts"]} == {
-        "lost_frames": "good",
-        "mean_transmission": "good",
-        "snr": "good",
-    }
+    judged = {v["metric"]: v["judgement"] for v in found["verdicts"]}
+    assert {judged[name] for name in ("lost_frames", "mean_transmission", "snr")} == {"good"}
     assert found["state"] == "Done"
     assert ask("VT:Live:Height") == 2
     assert ask("VT:Live:LostFrames") == 0
@@ -331,7 +328,7 @@ def test_a_worker_that_hangs_keeps_no_plan_waiting(station: Station) -> None:
     # One read that waits would take the time-out of a signal, 2 s or more.
     assert took_s < 1.0
     assert same
-    assert metrics == ["lost_frames", "mean_transmission", "snr"]
+    assert {"lost_frames", "mean_transmission", "snr"} <= set(metrics)
     assert progress["frames_processed"] == station.scan.block("sweep_0").last
 
 

@@ -123,13 +123,18 @@ def test_a_stuck_blade_is_a_fault_until_it_comes_free(rig: Rig, kind, stays) -> 
 
 
 def test_a_travel_that_is_turned_round_goes_on_from_where_it_is(rig: Rig) -> None:
-    rig.controller.manual = True
-    rig.run(0.004, enable=False)
-    rig.controller.manual = False
-    rig.run(0.05, enable=False)
-    pieces = rig.world.channel("shutter").history()
-    around = np.linspace(0, rig.world.now_s(), 20001)
-    values = np.nan_to_num(rig.world.channel("shutter").at(around))
+    # On a busy machine the blade may have arrived before it is told to turn round.
+    for _ in range(5):
+        since_s = rig.world.now_s()
+        rig.controller.manual = True
+        rig.run(0.004, enable=False)
+        rig.controller.manual = False
+        rig.run(0.05, enable=False)
+        pieces = rig.world.channel("shutter").history()
+        around = np.linspace(since_s, rig.world.now_s(), 20001)
+        values = np.nan_to_num(rig.world.channel("shutter").at(around))
+        if values.max() < 1:
+            break
     assert 0 < values.max() < 1
     assert np.abs(np.diff(values)).max() <= 1.01 / 0.01 * (around[1] - around[0])
     assert pieces["x0"][-1] == 0

@@ -131,6 +131,8 @@ def main() -> None:
         app,
         host="127.0.0.1",
         port=addresses.page,
+        # The strict one, whatever else is installed: a second Host header is refused.
+        http="h11",
         log_level="warning",
         timeout_graceful_shutdown=1,
     )

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -197,12 +197,14 @@ def _lock(
     folder: RunFolder, stopping: threading.Event, beat: Callable[[], object]
 ) -> AbstractContextManager[object]:
     """The right to fill; whoever has it, a command say, is waited for."""
+    held = ExitStack()
     while not stopping.is_set():
         with suppress(Held):
-            return FileLock(folder.catalogue_lock, "the filler of voltomo up").acquire()
+            held.enter_context(FileLock(folder.catalogue_lock, "the filler of voltomo up"))
+            break
         beat()
         stopping.wait(1.0)
-    return nullcontext()
+    return held
 
 
 def main() -> None:
