@@ -118,17 +118,17 @@ class _Steps:
 
 
 class _Point:
-    """Which point is being read."""
+    """Which point is being read: one object, since a stream always has the same ones."""
 
     name = POINT
     parent = None
 
-    def __init__(self, number: int) -> None:
-        self._number = number
+    def __init__(self) -> None:
+        self.number = 0
 
     def read(self) -> dict[str, Any]:
         """Its number."""
-        return {POINT: {"value": self._number, "timestamp": time.time()}}
+        return {POINT: {"value": self.number, "timestamp": time.time()}}
 
     def describe(self) -> dict[str, Any]:
         """A number from 0."""
@@ -180,7 +180,7 @@ def _measure_and_put_back(
 def _measure(beamline: TomographyBeamline, steps: _Steps, sample: Home, stops_seen: int) -> Plan:
     """Sample out, then every energy with every attenuator."""
     yield from bps.mv(sample.axis, sample.position + steps.beside_mm)
-    number = 0
+    point = _Point()
     for energy_keV in steps.energies_keV or (None,):
         if energy_keV is not None:
             yield from bps.mv(beamline.energy, energy_keV)
@@ -188,8 +188,8 @@ def _measure(beamline: TomographyBeamline, steps: _Steps, sample: Home, stops_se
             if transmission is not None:
                 setpoint = beamline.beam_monitor.transmission_setpoint
                 yield from bps.mv(setpoint, transmission)
-            yield from _point(beamline, steps, _Point(number), stops_seen)
-            number += 1
+            yield from _point(beamline, steps, point, stops_seen)
+            point.number += 1
 
 
 def _stands(beamline: TomographyBeamline, steps: _Steps) -> Plan:

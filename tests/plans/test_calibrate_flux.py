@@ -30,6 +30,8 @@ def test_each_point_is_a_way_back_and_asks_for_beam_as_often_as_it_was_not_stopp
     asked = [m.args[0] for _, m in driver.of("set", "lease") if m.args[0] is not None]
     assert [request.stops_seen for request in asked] == [3, 3]
     assert len(driver.of("checkpoint")) == 4
+    # A stream has the same objects in all its events.
+    assert len({id(message.obj) for _, message in driver.of("read", POINT)}) == 1
     assert places(driver, "sample_x") == [5.5, 0.5]
     assert places(driver, "energy") == [18, 22, 20]
     # Once, with no way back to a lease while the sample comes home.
