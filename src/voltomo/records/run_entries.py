@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from voltomo.model.stream_names import BASELINE, BASELINE_WITHOUT, TRIGGERS
 from voltomo.runtime.log_checkpoint import checkpoint
 from voltomo.runtime.log_reader import START, Entry, LogPosition, LogReader
 
 _OF_SCANS = (b'"scan_spec":',)
-_EVENTS_OF = ("triggers", "baseline", "takes", "decisions")
+_EVENTS_OF = (TRIGGERS, BASELINE, BASELINE_WITHOUT, "takes", "decisions")
 
 
 def is_scan(entry: Entry) -> bool:
