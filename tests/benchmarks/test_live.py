@@ -18,6 +18,13 @@ GOOD = {
     "latency_p99_ms": 180.0,
 }
 
+PLANES = {
+    "kind": "laminography",
+    "latency_p99_ms": 700.0,
+    "in_planes": 2000,
+    "planes_p99_ms": 600.0,
+}
+
 
 @pytest.mark.parametrize(
     ("changes", "whole"),
@@ -28,10 +35,13 @@ GOOD = {
         ({"latency_p99_ms": 251.0}, False),
         ({"latency_p99_ms": None}, False),
         ({"views_dropped": 1}, False),
-        ({"kind": "laminography", "latency_p99_ms": 700.0}, True),
+        (PLANES, True),
+        (PLANES | {"in_planes": 1999}, False),
+        (PLANES | {"planes_p99_ms": 1200.0}, False),
+        (PLANES | {"planes_p99_ms": None}, False),
     ],
 )
-def test_each_demand_counts(changes: dict[str, float | None], whole: bool) -> None:
+def test_each_demand_counts(changes: dict[str, str | float | None], whole: bool) -> None:
     assert reached({**GOOD, **changes}) is whole
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from synthetic_scan import SyntheticScan
 
 from voltomo.live.engine import Engine, Progress
-from voltomo.live.live_slice import SliceState
 from voltomo.live.settings import LiveSettings
+from voltomo.live.slice_state import SliceState
 
 PATIENCE_S = 20.0
 

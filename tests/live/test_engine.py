@@ -9,8 +9,8 @@ from engine_rig import PATIENCE_S, assert_same, stream, streamed, watched
 from synthetic_scan import SyntheticScan, make_spec
 
 from voltomo.live.engine import Engine, Progress
-from voltomo.live.live_slice import SliceState
 from voltomo.live.settings import LiveSettings
+from voltomo.live.slice_state import SliceState
 from voltomo.runtime.append_log import AppendLog
 
 

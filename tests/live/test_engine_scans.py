@@ -8,8 +8,8 @@ from engine_rig import assert_same, stream, watched
 from synthetic_scan import SyntheticScan, make_spec
 
 from voltomo.live.callback import LiveReconstruction
-from voltomo.live.live_slice import SliceState
 from voltomo.live.observer import latencies_s
+from voltomo.live.slice_state import SliceState
 from voltomo.runtime.append_log import AppendLog, read_log
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from engine_rig import PATIENCE_S
+from planes_rig import Seen
 from solid_scan import SolidScan, likeness, solid_spec, truth
 
 from voltomo.analysis.plane import Plane
 from voltomo.analysis.weights import angular_weights
-from voltomo.live.engine import Engine, Progress
-from voltomo.live.live_planes import LivePlanes, PlaneState
+from voltomo.live.live_planes import LivePlanes
 from voltomo.live.live_slice import LiveSlice
 from voltomo.live.plane_thread import PlaneThread
 from voltomo.live.positions import Oblique, ObliqueRefused, Positions, parse_oblique
@@ -189,41 +188,6 @@ def test_an_oblique_plane_is_at_right_angles_to_its_normal(normal) -> None:
     assert abs(np.dot(plane.across, normal)) < 1e-9
     assert plane.along[2] == 0
     assert np.dot(np.cross(plane.along, plane.across), normal) > 0
-
-
-class Seen:
-    """An engine with planes in a thread, and what it published."""
-
-    def __init__(self, folder: Path, **settings) -> None:
-        self.planes: dict[str, PlaneState] = {}
-        self.progress: list[Progress] = []
-        self.slices: list = []
-        self.engine = Engine(
-            LiveSettings.model_validate({"publish_s": 0.02, "planes_every_s": 0.02} | settings),
-            folder / "run.log",
-            lambda _, state: self.slices.append(state),
-            self.progress.append,
-            lambda _, state: self.planes.update({state.name: state}),
-            folder,
-        )
-        self._thread = threading.Thread(target=self.engine.run)
-
-    def __enter__(self) -> Seen:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.engine.stop()
-        self._thread.join()
-
-    def until(self, condition) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not condition():
-            assert time.monotonic() < deadline, self.progress[-1:]
-            time.sleep(0.01)
-
-    def state(self) -> str:
-        return self.progress[-1].state if self.progress else "Idle"
 
 
 def test_the_engine_fills_planes_and_moves_them_after_the_end(scan: SolidScan, tmp_path) -> None:

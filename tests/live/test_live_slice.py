@@ -1,5 +1,8 @@
 """One slice grows; loss, lateness and moves of height leave no trace in the end."""
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 from synthetic_scan import SyntheticScan, make_spec
@@ -223,3 +226,22 @@ def test_the_transmission_is_as_sure_as_the_flats_let_it_be(scan: SyntheticScan)
     few = fed(scan, set(range(flats.first + 2, flats.last)))
     assert few.transmission() is not None
     assert few.transmission()[1] is None  # pyright: ignore[reportOptionalSubscript]
+
+
+def test_after_a_scan_is_begun_anew_its_first_flats_hold_again(tmp_path: Path) -> None:
+    spec = make_spec(projections=20, sweeps=3, flats_every=1)
+    scan = SyntheticScan(tmp_path, spec)
+    live = LiveSlice(scan.uid, spec)
+    live.latch(scan.chunk(0, spec.triggers))
+    for index in range(spec.triggers):
+        live.use(index, scan.images[index])
+    again = scan.chunk(0, scan.block("sweep_0").last)
+    live.latch(dataclasses.replace(again, time_s=[time_s + 500 for time_s in again.time_s]))
+    assert live.state().frames == 0
+    for index in range(scan.block("sweep_0").last):
+        live.use(index, scan.images[index])
+    assert live.state().frames == 20
+    assert live.state().sweep == "sweep_0"
+    views = live.snapshot(0.0)
+    assert views is not None
+    assert views.last_trigger == scan.block("sweep_0").last - 1

@@ -93,3 +93,26 @@ def test_all_that_is_known_of_the_clock_counts_before_a_pause_is_crossed() -> No
             matcher.latch(TriggerChunk(block.first, [0.0] * count, edges))
             found.update(matcher.matched())
         assert found == {index: index for index in range(38)}
+
+
+def test_after_a_restart_one_frame_before_a_pause_does_not_remake_the_clock() -> None:
+    from voltomo.model.clock import ClockMap
+
+    blocks = (
+        *BLOCKS,
+        Block(name="sweep_1", kind="sweep", first=68, count=60, period_s=PERIOD_S, start_deg=0,
+              step_deg=3),
+    )  # fmt: skip
+    edges_s = np.concatenate([EDGES_S, 12 + np.arange(60) * PERIOD_S])
+    stamps_s = (edges_s + 7000.0) * (1 - 30e-6)
+    matcher: Matcher[int] = Matcher(blocks)
+    clock = ClockMap.fit([stamps_s[0], stamps_s[60]], [edges_s[0], edges_s[60]])
+    matcher.adopt(clock)
+    matcher.latch(TriggerChunk(0, [0.0] * 128, edges_s.tolist()))
+    found: list[int] = []
+    for index in (67, 68, 69, *range(70, 128)):
+        matcher.frame(float(stamps_s[index]), index)
+        found += [at for at, _ in matcher.matched()]
+        assert index >= 67 + 31 or matcher.clock is clock
+    assert found == list(range(67, 128))
+    assert matcher.clock is not clock

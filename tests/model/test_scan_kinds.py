@@ -15,6 +15,7 @@ from voltomo.model.geometry import Geometry
 from voltomo.model.place import Place, grid
 from voltomo.model.scan_spec import Block, ScanSpec, Stop
 from voltomo.model.sweep_angles import GOLDEN, golden_angles_deg, interlace_offset
+from voltomo.model.target import Target
 
 
 def geometry(**changes) -> Geometry:
@@ -163,6 +164,15 @@ def test_a_grid_is_centred_and_moves_one_tile_at_a_time(tiles_x: int, tiles_z: i
 def test_what_cannot_be_scanned_is_refused(wrong, sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
         spec(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"tilt_deg": 30.0}, {"roll_deg": 2.0}, {"roll_deg": -2.0}])
+def test_what_one_row_cannot_measure_ends_no_scan(wrong: dict[str, float]) -> None:
+    growing = {"sweeps": 3, "interlace": "golden", "stop_when": Target(metric="snr", at_least=3)}
+    with pytest.raises(ValidationError, match="makes no slice about an axis tilted by"):
+        spec(geometry=geometry(projections=200, **wrong), **growing)
+    # Rolled by less than half a row at its end, a row is a slice.
+    assert spec(geometry=geometry(projections=200, roll_deg=1.0), **growing).grows
 
 
 def test_stored_flats_stand_in_for_own_ones() -> None:

@@ -172,6 +172,12 @@ def test_a_threshold_is_kept_by_the_whole_interval_or_not_at_all() -> None:
     assert judge(5, 4, 6, at_least=4) == "good"
     assert judge(5, 4, 6, at_least=7) == "bad"
     assert judge(5, None, None, at_most=9) == judge(5, 4, 6) == "unknown"
+    # Of what has a direction, the magnitude counts.
+    assert judge(-18.8, -19, -18.6, at_most=0.5, signed=True) == "bad"
+    assert judge(-0.3, -0.4, -0.2, at_most=0.5, signed=True) == "good"
+    assert judge(0.1, -0.7, 0.9, at_most=0.5, signed=True) == "unknown"
+    off = Verdict(scan_uid="a", sequence=0, metric="axis_error", value=-9, low=-9.1, high=-8.9)
+    assert not stop_when("axis_error", at_most=0.5).reached(off)
     with pytest.raises(ValueError, match="one of at_most and at_least"):
         Target(metric="snr")
     assert not stop_when("snr", at_least=3).reached(None)

@@ -46,7 +46,7 @@ def enclosure(
     if live.get("frames_processed"):
         facts["Live"] = f"{live['frames_processed']:.0f} frames used{_delay(live)}"
     if live.get("reason"):
-        facts["No live slice"] = str(live["reason"])
+        facts["No live slice" if live.get("slice") is None else "Live planes"] = str(live["reason"])
     facts |= sample_facts(scan, received) | dict(more or {})
     image, caption = live.get("slice"), ""
     if image is not None:

@@ -11,8 +11,8 @@ from voltomo.live.run_follower import FileOpened, RunFollower, opened_file
 from voltomo.model.scan_spec import ScanSpec
 
 if TYPE_CHECKING:
-    from voltomo.live.live_slice import SliceState
     from voltomo.live.slice_in_process import SliceInProcess
+    from voltomo.live.slice_state import SliceState
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,12 @@ from voltomo.live.engine_planes import EnginePlanes
 from voltomo.live.gap_filler import fill
 from voltomo.live.latency import Latencies, NewsOfTriggers
 from voltomo.live.live_planes import PlaneState
-from voltomo.live.live_slice import LiveSlice, SliceState
+from voltomo.live.live_slice import LiveSlice
 from voltomo.live.positions import Oblique
 from voltomo.live.progress import PlanesProgress, Progress
 from voltomo.live.run_follower import FileOpened, RunFollower, RunStarted
 from voltomo.live.settings import LiveSettings
+from voltomo.live.slice_state import SliceState
 from voltomo.live.verdicts import Judge
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
@@ -147,6 +148,11 @@ class Engine:
         """End `run`."""
         self._running = False
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread of the planes runs, if there are any."""
+        return self._planes is None or self._planes.thread.alive
+
     def run(self) -> None:
         """Work until `stop`."""
         while self._running:
@@ -190,7 +196,7 @@ class Engine:
         if self._planes is not None:
             self._planes.move("xy", row)
             self._next_status_s = 0.0
-        if self._live is None or not self._live.by_row:
+        if self._live is None or not (self._live.by_row or self._live.measurable):
             return
         self._live.move_to(row)
         self._next_fill_s = 0.0
@@ -284,10 +290,10 @@ class Engine:
     def _take_planes(self) -> None:
         """What the planes have shown since; where they make the slice, its delay is theirs."""
         live, planes = self._live, self._planes
-        if live is None or planes is None:
+        if planes is None:
             return
         late_s = planes.collect(live, self._news)
-        if not live.by_row:
+        if live is not None and not live.by_row:
             self._shown = planes.slice
             for seconds in late_s:
                 self._latencies.add(seconds)
@@ -365,10 +371,11 @@ class Engine:
         self._on_progress(self._progress(live, state))
 
     def _progress(self, live: LiveSlice, state: SliceState) -> Progress:
-        planes = PlanesProgress() if self._planes is None else self._planes.progress()
+        planes = PlanesProgress() if self._planes is None else self._planes.progress(live)
         return Progress(
             state=self._state,
             scan_uid=live.scan_uid,
+            reason=planes.reason,
             row=state.row if not live.by_row and state.row >= 0 else live.row,
             views_waiting=self._stream.qsize() + planes.waiting,
             views_dropped=self._dropped - self._dropped_before + planes.skipped,

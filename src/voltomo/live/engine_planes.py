@@ -11,12 +11,13 @@ import numpy as np
 from voltomo.live.gap_filler import fill_whole
 from voltomo.live.latency import Latencies, NewsOfTriggers
 from voltomo.live.live_planes import PlaneState, slice_of
-from voltomo.live.live_slice import LiveSlice, SliceState
+from voltomo.live.live_slice import LiveSlice
 from voltomo.live.plane_thread import PlaneThread
 from voltomo.live.positions import Oblique
 from voltomo.live.progress import PlanesProgress
 from voltomo.live.run_follower import FileOpened
 from voltomo.live.settings import LiveSettings
+from voltomo.live.slice_state import SliceState
 from voltomo.model.scan_spec import ScanSpec
 
 _PATIENCE_S = 1.0
@@ -51,6 +52,7 @@ class EnginePlanes:
         self._redraw_ms = 0.0
         self._asked = self._finished = False
         self._give_up_s = 0.0
+        self._used = -1
         self.slice: SliceState | None = None
 
     def begin(self, scan_uid: str, spec: ScanSpec) -> None:
@@ -63,18 +65,19 @@ class EnginePlanes:
     def reopen(self) -> None:
         """More frames may come after all."""
         self._asked = self._finished = False
+        self._used = -1
         self._give_up_s = time.monotonic() + _PATIENCE_S
 
     def move(self, name: str, to: int | float | Oblique) -> None:
         """Put a plane elsewhere."""
         self.thread.move(name, to)
 
-    def collect(self, live: LiveSlice, news: NewsOfTriggers) -> list[float]:
+    def collect(self, live: LiveSlice | None, news: NewsOfTriggers) -> list[float]:
         """Take what was shown since; the latencies of views that are new, in seconds."""
         late: list[float] = []
         while not self.thread.shown.empty():
             shown = self.thread.shown.get()
-            if shown.scan_uid != self._uid:
+            if live is None or shown.scan_uid != self._uid:
                 continue
             self._finished |= shown.finished
             for state in shown.states:
@@ -110,14 +113,16 @@ class EnginePlanes:
         if self._asked or not self.thread.follows:
             return self._finished or not self.thread.follows
         now = time.monotonic()
+        used = self.thread.used
+        if used > self._used:
+            self._used, self._give_up_s = used, now + _PATIENCE_S
         if self.thread.waiting > _FEW:
-            self._give_up_s = now + _PATIENCE_S
             return False
         known = np.flatnonzero(~np.isnan(live.matcher.time_s))
         wanted = self.thread.wanted(known)
         if wanted:
-            if fill_whole(live, files, wanted, _AT_ONCE):
-                self._give_up_s = now + _PATIENCE_S
+            # What was read but found no use, for want of flats, is no reason to go on for ever.
+            fill_whole(live, files, wanted, _AT_ONCE)
             if now < self._give_up_s:
                 return False
         if self.thread.waiting == 0:
@@ -125,16 +130,17 @@ class EnginePlanes:
             self._asked = True
         return False
 
-    def progress(self) -> PlanesProgress:
+    def progress(self, live: LiveSlice) -> PlanesProgress:
         """Figures of this scan."""
         return PlanesProgress(
             views=self._views,
             waiting=self.thread.waiting,
-            skipped=self.thread.skipped,
+            skipped=self.thread.skipped + live.not_kept,
             binning=self.thread.binning,
             memory_MB=self.thread.memory_MB,
             redraw_ms=self._redraw_ms,
             volume=self.thread.volume,
+            reason=self.thread.reason,
             latency_p50_ms=self._latencies.percentile_ms(50),
             latency_p99_ms=self._latencies.percentile_ms(99),
         )

@@ -30,6 +30,8 @@ class FieldRows:
     def drop(self, block: Block) -> None:
         """Forget what is of a block that is taken again."""
         if self._blocks.get(block.kind) is block:
+            # Where all is taken again, flats of earlier blocks come first, and hold until then.
+            del self._blocks[block.kind]
             self._rows[block.kind] = {}
             self._means.pop(block.kind, None)
 

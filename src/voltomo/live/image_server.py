@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voltomo.live.live_planes import PlaneState
-from voltomo.live.live_slice import SliceState
+from voltomo.live.slice_state import SliceState
 
 CHANNELS = {"xy": "Slice", "xz": "SliceXZ", "yz": "SliceYZ", "oblique": "Oblique"}
 """Last part of the PV of each plane."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from voltomo.analysis.disc import disc
 from voltomo.analysis.segment import CLASSES, Segmentation, Segmenter
-from voltomo.live.live_slice import SliceState
+from voltomo.live.slice_state import SliceState
 
 _NICE = 10
 _REST = 3.0
@@ -78,6 +78,8 @@ class Labeller:
         Radius of the disc that is labelled, over half the slice.
     segmenter : Segmenter, optional
         The shipped one if not given.
+    on_begin : callable, optional
+        Called when another scan begins: labels of the one before no longer hold.
     """
 
     def __init__(
@@ -86,12 +88,16 @@ class Labeller:
         period_s: float = 1.5,
         radius_fraction: float = 0.9,
         segmenter: Segmenter | None = None,
+        on_begin: Callable[[], None] | None = None,
     ) -> None:
         self._on_labels = on_labels
         self._period_s = period_s
         self._radius = radius_fraction
         self._segmenter = segmenter
         self._newest: tuple[str, SliceState] | None = None
+        self._scan_uid = ""
+        self._on_begin = on_begin
+        self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="labels", daemon=True)
@@ -99,6 +105,20 @@ class Labeller:
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    def begin(self, scan_uid: str) -> None:
+        """Slices of this scan alone are labelled from now on; repeats are welcome."""
+        with self._lock:
+            if scan_uid == self._scan_uid:
+                return
+            self._scan_uid = scan_uid
+            if self._on_begin is not None:
+                self._on_begin()
 
     def offer(self, scan_uid: str, state: SliceState) -> None:
         """Take a slice; returns at once. A slice of few views is noise, and left out."""
@@ -123,10 +143,19 @@ class Labeller:
             if newest is None:
                 continue
             began_s = time.monotonic()
-            self._on_labels(self.label(*newest))
+            try:
+                self._publish(self.label(*newest))
+            except Exception:
+                # One slice goes without labels; the next may have some.
+                log.exception("a slice was not labelled")
             took_s = time.monotonic() - began_s
             if self._stopping.wait(max(self._period_s - took_s, _REST * took_s)):
                 return
+
+    def _publish(self, made: LabelledSlice) -> None:
+        with self._lock:
+            if self._scan_uid in ("", made.scan_uid):
+                self._on_labels(made)
 
     def label(self, scan_uid: str, state: SliceState) -> LabelledSlice:
         """Label one slice; what cannot be labelled has a reason."""
@@ -151,11 +180,19 @@ class LabelRecords:
 
         self._summary = builder.longStringIn("Segments", length=4096, initial_value="{}")
         self._validated = builder.boolIn("Validated", "No", "Yes")
-        self._confidence = builder.aIn("Confidence", initial_value=0.0, PREC=3)
+        self._confidence = builder.aIn("Confidence", initial_value=math.nan, PREC=3)
         self._fractions = {
-            name: builder.aIn(f"Fraction{name.capitalize()}", initial_value=0.0, PREC=4)
+            name: builder.aIn(f"Fraction{name.capitalize()}", initial_value=math.nan, PREC=4)
             for name in CLASSES
         }
+
+    def clear(self) -> None:
+        """Say nothing: another scan begins."""
+        self._validated.set(False)
+        self._confidence.set(math.nan)
+        for record in self._fractions.values():
+            record.set(math.nan)
+        self._summary.set("{}")
 
     def show(self, labelled: LabelledSlice) -> None:
         """Write all of them; the summary last, which holds them all at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -17,13 +18,15 @@ from voltomo.analysis.growing_corrections import GrowingCorrections
 from voltomo.analysis.growing_weights import GrowingWeights
 from voltomo.analysis.planes import PlaneReconstructor
 from voltomo.analysis.quality import row_fault
-from voltomo.live.live_slice import SliceState
 from voltomo.live.positions import PLANES, Oblique, Positions
 from voltomo.live.settings import LiveSettings
-from voltomo.live.shown_part import ShownPart, grows_over_sweeps, one_row_is_enough, part_of
+from voltomo.live.shown_part import ShownPart, most_views, one_row_is_enough, part_of
+from voltomo.live.slice_state import SliceState
 from voltomo.model.scan_spec import Block, ScanSpec
 
 Counts = NDArray[Any]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class PlaneState:
         No view will be added.
     redraw_ms : float
         How long it took to draw it anew when it was last moved; 0 if it was not.
+    pixel_um : float
+        Pixel size, 0 where nobody said.
     """
 
     name: str
@@ -59,12 +64,19 @@ class PlaneState:
     sweep: str
     complete: bool
     redraw_ms: float
+    pixel_um: float = 0.0
 
 
 def slice_of(state: PlaneState) -> SliceState:
     """The plane across the axis, as a slice."""
     return SliceState(
-        state.image, state.last_trigger, state.frames, state.sweep, state.row, state.complete
+        state.image,
+        state.last_trigger,
+        state.frames,
+        state.sweep,
+        state.row,
+        state.complete,
+        state.pixel_um,
     )
 
 
@@ -94,6 +106,8 @@ class LivePlanes:
         The planes: where one detector row makes the horizontal slice, that one is not among them.
     used : bool (triggers,)
         Frames that are in, or that can be of no use.
+    begun : int
+        How often images were begun, and the views before forgotten.
 
     Raises
     ------
@@ -120,7 +134,7 @@ class LivePlanes:
         self._firsts = [block.first for block in self._blocks]
         self._turn_deg = 360.0 if spec.geometry.tilt_deg else 180.0
         first = next(block for block in self._blocks if block.kind == "sweep")
-        self._expected = spec.geometry.projections * (spec.sweeps if grows_over_sweeps(spec) else 1)
+        self._expected = most_views(spec)
         self._axis = spec.axis_column(first)
         self._planes = self._made()
         self._weights = GrowingWeights(self._turn_deg)
@@ -132,12 +146,21 @@ class LivePlanes:
         self._sweep = ""
         self._complete = False
         self._redraw_ms: dict[str, float] = dict.fromkeys(PLANES, 0.0)
+        self._view_fault = self._fields_fault = ""
         self.last_trigger = -1
+        self.begun = 0
 
     @property
     def memory_promise_bytes(self) -> int:
-        """Upper bound of what views and images take."""
-        return self._planes.memory_promise_bytes
+        """Upper bound of what views and images take, and flats and darks while they are used."""
+        geometry = self.spec.geometry
+        counts = {
+            kind: max((b.count for b in self._blocks if b.kind == kind), default=0)
+            for kind in ("flats", "darks")
+        }
+        # Uint16, each as it came and once more in the stack that is averaged.
+        fields = 2 * 2 * geometry.rows * geometry.columns * sum(counts.values())
+        return self._planes.memory_promise_bytes + fields
 
     @property
     def binning(self) -> int:
@@ -167,6 +190,11 @@ class LivePlanes:
     def _part_there(self) -> float:
         used = self._planes.weight
         return self._weights.unit if self._complete or used == 0 else self._covered_rad / used
+
+    @property
+    def fault(self) -> str:
+        """Why the newest flats or view could not be used, in sentences; empty where they were."""
+        return f"{self._fields_fault} {self._view_fault}".strip()
 
     @property
     def views(self) -> int:
@@ -220,13 +248,22 @@ class LivePlanes:
         self.use(index, image, angle_deg)
 
     def again(self, block: Block) -> None:
-        """A block is taken again: forget what came of it."""
+        """A block is taken again: forget what came of it, and all images that hold it.
+
+        The other views of such an image are no longer among those that are used: they come again.
+        """
         self.used[block.first : block.last] = False
         self._fields.pop(block.name, None)
         if _is_field(block):
+            # Frames of the flats are not kept once they have been made use of: they come again.
+            for flats in (b for b in self._blocks if b.first == self._flats_first):
+                self.used[flats.first : flats.last] = False
             self._corrections, self._flats_first = None, -1
-        if self._part is not None and block.first in self._part:
-            self._begin(self._part)
+        part = self._part
+        if part is not None and block.first < part.last and part.first < block.last:
+            for triggers in part.triggers():
+                self.used[triggers.start : triggers.stop] = False
+            self._begin(part_of(self.spec, block, block.first) if block.kind == "sweep" else part)
 
     def move(self, name: str, to: int | float | Oblique) -> float:
         """Put a plane elsewhere; how long it took to draw it anew, in seconds."""
@@ -262,6 +299,7 @@ class LivePlanes:
             sweep=self._sweep,
             complete=self._complete,
             redraw_ms=self._redraw_ms[name],
+            pixel_um=geometry.pixel_um,
         )
 
     def slice_state(self) -> SliceState:
@@ -286,10 +324,16 @@ class LivePlanes:
         self.used[index] = True
         if frame_faults(image[None]):
             return True
-        integrals = corrections.line_integrals(image, float(index))
+        try:
+            integrals = corrections.line_integrals(image, float(index))
+        except ValueError as error:
+            log.warning("the view of trigger %d is left out of the planes: %s", index, error)
+            self._view_fault = f"The planes leave out views from trigger {index} on: {error}"
+            return True
         if row_fault(integrals[len(integrals) // 2]) is not None:
             return True
         self._planes.add(integrals, angle_deg, self._weights.add(angle_deg))
+        self._view_fault = ""
         self._complete = False
         self._sweep = block.name if index > self.last_trigger else self._sweep
         self.last_trigger = max(self.last_trigger, index)
@@ -297,6 +341,8 @@ class LivePlanes:
 
     def _begin(self, part: ShownPart, block: Block | None = None) -> None:
         """Show another part; its place moves the axis."""
+        # First, so that nobody takes views that are being overwritten for those before.
+        self.begun += 1
         axis = self._axis if block is None else self.spec.axis_column(block)
         if axis != self._axis:
             self._axis = axis
@@ -324,11 +370,19 @@ class LivePlanes:
                 np.stack([darks[at] for at in sorted(darks)]),
                 sorted(frames),
             )
-            self._corrections = GrowingCorrections(self._settings.corrections.settings(), fields)
-            self._flats_first = newest
-            for older in flats:
-                if older.first < newest:
-                    del self._fields[older.name]
+            settings = self._settings.corrections.settings()
+            try:
+                self._corrections = GrowingCorrections(settings, fields)
+            except ValueError as error:
+                # Views go on by the flats before, or wait for those that come.
+                log.warning("%s cannot be used by the planes: %s", block.name, error)
+                self._fields_fault = f"The planes cannot use {block.name}: {error}"
+                del self._fields[block.name]
+                return self._corrections
+            self._flats_first, self._fields_fault = newest, ""
+            for done in flats:
+                if done.first <= newest:
+                    del self._fields[done.name]
         return self._corrections
 
 

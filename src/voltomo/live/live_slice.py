@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,33 +16,15 @@ from voltomo.analysis.weights import angular_weights
 from voltomo.live.field_rows import FieldRows, mean_of_views
 from voltomo.live.matcher import Matcher
 from voltomo.live.no_slice import no_slice_of
-from voltomo.live.shown_part import one_row_is_enough
+from voltomo.live.shown_part import one_row_is_enough, part_of
 from voltomo.live.slice_rows import Place, SliceRows, SliceViews
+from voltomo.live.slice_state import SliceState
 from voltomo.live.sweep_turns import asked_deg, parts_of_sweep, same_sweep, turn_of
 from voltomo.live.whole_frames import WAITING_BYTES, Counted, RowOfFrame, WholeFrames
 from voltomo.model.scan_spec import Block, ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
 
 Counts = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class SliceState:
-    """A slice as it is now.
-
-    ``image`` is attenuation per pixel, shape (columns, columns); ``last_trigger`` the highest
-    trigger index in it, −1 for none; ``frames`` the number of views in it. ``complete``: no
-    frame will be added, and every view has the weight of the gap between its neighbours.
-    ``pixel_um`` is the pixel size, 0 where nobody said.
-    """
-
-    image: NDArray[np.float32]
-    last_trigger: int
-    frames: int
-    sweep: str
-    row: int
-    complete: bool = False
-    pixel_um: float = 0.0
 
 
 class LiveSlice:
@@ -67,6 +48,10 @@ class LiveSlice:
     ----------
     by_row : bool
         Whether one row makes the slice; else only the transmission is measured here.
+    measurable : bool
+        Whether the rows of all sweeps make a slice that can be measured, whoever shows it.
+    not_kept : int
+        Frames that waited too long for their triggers to be kept whole, and were left to the file.
 
     Notes
     -----
@@ -103,6 +88,7 @@ class LiveSlice:
         self._axis = spec.axis_column(first)
         require_slice_on_row(geometry.columns, self._axis, geometry.columns)
         self.by_row = one_row_is_enough(spec, sweeps_apart=whole is None)
+        self.measurable = one_row_is_enough(spec, sweeps_apart=True)
         self._reconstructor: SliceReconstructor | Counted = (
             SliceReconstructor(geometry.columns, self._axis) if self.by_row else Counted()
         )
@@ -116,7 +102,7 @@ class LiveSlice:
         self._seen = np.zeros(spec.triggers, dtype=bool)
         self._fields = FieldRows()
         self._rows: dict[int, Counts] = {}
-        self.slice_rows = SliceRows(spec.grows)
+        self.slice_rows = SliceRows()
         self._sweep: Block | None = None
         self._part = range(0)
         self._last_trigger = -1
@@ -124,7 +110,7 @@ class LiveSlice:
         self._out_of_order = False
         self.frames_in = 0
         self.frames_streamed = 0
-        self.refused = 0
+        self.refused = self.not_kept = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -175,6 +161,8 @@ class LiveSlice:
         for index, frame in self.matcher.matched():
             if frame.image is not None:
                 self._pass_on(index, frame.image, streamed=True)
+            elif self._wants_whole(index):
+                self.not_kept += 1
             # What waited while the height was moved comes again from the file.
             if frame.row == self.row and not self._used[index]:
                 self.use_row(index, frame.counts)
@@ -189,10 +177,15 @@ class LiveSlice:
             self._pass_on(index, image, streamed=False)
             self.use_row(index, image[self.row].copy())
 
-    def _pass_on(self, index: int, image: Counts, *, streamed: bool) -> None:
+    def _wants_whole(self, index: int) -> bool:
         block = self.block_of(index)
-        if self._whole is not None and (block.kind == "sweep" or self._is_field(block)):
-            self._whole.take(index, image, self.angle_mid_exposure_deg(index), streamed=streamed)
+        return self._whole is not None and (block.kind == "sweep" or self._is_field(block))
+
+    def _pass_on(self, index: int, image: Counts, *, streamed: bool) -> None:
+        if self._whole is not None and self._wants_whole(index):
+            middle = (self._shape[0] - 1) / 2
+            angle_deg = self.angle_mid_exposure_deg(index, middle)
+            self._whole.take(index, image, angle_deg, streamed=streamed)
 
     def use_row(self, index: int, counts: Counts) -> None:
         """Use the slice's row of a trigger's frame; repeats are ignored.
@@ -336,16 +329,20 @@ class LiveSlice:
         return self._finished or (bool(self._part) and self.matcher.latched >= self._part.stop)
 
     def snapshot(self, here_s: float) -> SliceViews | None:
-        """The views of all sweeps that belong together; None without views, flats or darks."""
-        if not len(self.slice_rows) or not self._fields.ready:
+        """The views of all sweeps that belong together; None without views, flats or darks.
+
+        None, too, where one row makes no slice: what is measured of it would say nothing.
+        """
+        if not self.measurable or not len(self.slice_rows) or not self._fields.ready:
             return None
         place = Place(self.spec.geometry, self._axis, self.row, here_s)
         fields = self._fields.mean("flats"), self._fields.mean("darks")
         return self.slice_rows.views(place, *fields, self.angle_mid_exposure_deg)
 
     def _use_projection(self, block: Block, index: int, counts: Counts) -> None:
-        self.slice_rows.take(block, index, counts)
         part = turn_of(self.matcher.blocks, block, index)
+        whole = part_of(self.spec, block, index)
+        self.slice_rows.take(whole.first, part.start, index, counts)
         if part.start > self._part.start:
             self._begin(block, part)
         if part != self._part:
@@ -387,9 +384,13 @@ class LiveSlice:
         self._used_rad += weight_rad
         self._last_trigger = max(self._last_trigger, index)
 
-    def angle_mid_exposure_deg(self, index: int) -> float:
-        """Angle of the stage in the middle of a trigger's exposure."""
+    def angle_mid_exposure_deg(self, index: int, row: float | None = None) -> float:
+        """Angle of the stage in the middle of a trigger's exposure, of the slice's row or another.
+
+        A rolling shutter exposes rows one after the other.
+        """
         block = self.block_of(index)
         speed = (block.step_deg or 0.0) / block.period_s
-        later_s = self.spec.exposure_s / 2 + self.row * self.spec.row_delay_s
+        row = self.row if row is None else row
+        later_s = self.spec.exposure_s / 2 + row * self.spec.row_delay_s
         return float(self.matcher.angle_deg[index]) + speed * later_s

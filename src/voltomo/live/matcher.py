@@ -59,6 +59,8 @@ class Matcher(Generic[Payload]):
         self._waiting: list[_Waiting[Payload]] = []
         self._pairs: list[tuple[float, float]] = []
         self._since_fit = 0
+        # The priming train fixes a clock; of one that was given, so few pairs tell nothing.
+        self._fewest = self.blocks[0].count
 
     def latch(self, chunk: TriggerChunk) -> list[Block]:
         """Take latches; repeats are welcome, indices beyond the scan are ignored.
@@ -125,7 +127,7 @@ class Matcher(Generic[Payload]):
         if clock is None:
             return []
         waiting = self._waiting
-        if self._pairs and self._since_fit and self._after_a_pause(waiting[0].stamp_s):
+        if self._since_fit and self._after_a_pause(waiting[0].stamp_s):
             clock = self._refit()
         time_s = clock.to_reference([frame.stamp_s for frame in waiting])
         nearest, inside = self._nearest(time_s)
@@ -142,7 +144,11 @@ class Matcher(Generic[Payload]):
 
     def adopt(self, clock: ClockMap) -> None:
         """Use a map that was found otherwise (from the file, after a restart)."""
+        if clock is self.clock:
+            return
         self.clock = clock
+        self._pairs.clear()
+        self._since_fit, self._fewest = 0, _REFIT_EVERY
 
     def _prime(self) -> bool:
         """Fix the clock by the priming train, which stands alone: a pause lies on both sides."""
@@ -186,7 +192,8 @@ class Matcher(Generic[Payload]):
 
     def _after_a_pause(self, stamp_s: float) -> bool:
         """Whether nothing came just before: the map must carry over a pause, so all must count."""
-        return stamp_s - self._pairs[-1][0] > _PAUSE_TO_REFIT_S
+        enough = len(self._pairs) >= max(2, self._fewest)
+        return enough and stamp_s - self._pairs[-1][0] > _PAUSE_TO_REFIT_S
 
     def _refit(self) -> ClockMap:
         self._since_fit = 0

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from voltomo.live.live_planes import LivePlanes, PlaneState
 from voltomo.live.positions import Oblique, Positions
 from voltomo.live.settings import LiveSettings
+from voltomo.live.shown_part import part_of
 from voltomo.live.volume_request import VolumeRequests
 from voltomo.model.scan_spec import Block, ScanSpec
 
@@ -58,7 +59,12 @@ class _Finish:
     pass
 
 
-_Order = _Begin | _Frame | _Move | _Volume | _Finish | Block
+@dataclass(frozen=True)
+class _Nothing:
+    """Nobody asked for anything: time to publish."""
+
+
+_Order = _Begin | _Frame | _Move | _Volume | _Finish | _Nothing | Block
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,7 @@ class PlaneThread:
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._positions = Positions(row=settings.height_row)
         self._planes: LivePlanes | None = None
+        self._spec: ScanSpec | None = None
         self._sent: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self._offered = self._taken = 0
         self._room = _FEWEST
@@ -114,6 +121,7 @@ class PlaneThread:
         self._dirty: set[str] = set()
         self._finishing = False
         self._follows = False
+        self._ended = ""
         self._thread = threading.Thread(target=self._run, name="planes", daemon=True)
         self.shown: queue.SimpleQueue[PlanesShown] = queue.SimpleQueue()
         self.skipped = 0
@@ -128,12 +136,30 @@ class PlaneThread:
         return self._follows and self._thread.is_alive()
 
     @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def reason(self) -> str:
+        """Why the planes do not follow, or what they leave out and why; empty where all is well."""
+        planes = self._planes
+        return self._ended if planes is None else planes.fault
+
+    @property
+    def used(self) -> int:
+        """Frames that are in the planes, or that can be of no use to them."""
+        planes = self._planes
+        return 0 if planes is None else int(np.count_nonzero(planes.used))
+
+    @property
     def waiting(self) -> int:
         """Frames that wait."""
         return self._offered - self._taken
 
     def begin(self, scan_uid: str, spec: ScanSpec) -> None:
         """Another scan."""
+        self._spec = spec
         self._sent = np.zeros(spec.triggers, dtype=bool)
         pixels = spec.geometry.rows * spec.geometry.columns
         self._room = max(_FEWEST, int(self._settings.planes_waiting_MB * 1e6 / (2 * pixels)))
@@ -152,8 +178,15 @@ class PlaneThread:
         self._orders.put(_Frame(index, image, angle_deg, streamed))
 
     def again(self, block: Block) -> None:
-        """A block is taken again."""
+        """A block is taken again, and with it all that its images hold."""
         self._sent[block.first : block.last] = False
+        again: list[range] = []
+        if self._spec is not None and block.kind == "sweep":
+            again = list(part_of(self._spec, block, block.first).triggers())
+        elif self._spec is not None:
+            again = [range(b.first, b.last) for b in self._spec.blocks() if b.kind != "sweep"]
+        for triggers in again:
+            self._sent[triggers.start : triggers.stop] = False
         self._orders.put(block)
 
     def move(self, name: str, to: int | float | Oblique) -> None:
@@ -191,24 +224,27 @@ class PlaneThread:
             try:
                 order = self._orders.get(timeout=_WAIT_S)
             except queue.Empty:
-                self._publish()
-                continue
+                order = _Nothing()
             if order is None:
                 return
             try:
                 self._do(order)
-            except (ValueError, MemoryError):
-                # The slice and the files do not depend on it.
-                log.exception("the planes do not follow this scan further")
-                self._planes, self._follows = None, False
-            self._publish()
+                self._publish()
+            except Exception as error:
+                # The slice and the files do not depend on it, nor does the next scan.
+                log.exception("the planes could not do what was asked")
+                if not isinstance(order, _Move | _Volume):
+                    self._planes, self._follows = None, False
+                    self._ended = f"The planes do not follow this scan further: {error}"
 
     def _do(self, order: _Order) -> None:
+        if isinstance(order, _Nothing):
+            return
         if isinstance(order, _Frame):
             self._taken += 1
             self._use(order)
         elif isinstance(order, _Begin):
-            self._planes = None
+            self._planes, self._ended, self._follows = None, "", True
             self._streamed, self._dirty, self._finishing = [], set(), False
             made = LivePlanes(order.scan_uid, order.spec, self._positions, self._settings)
             self.memory_MB, self.binning = made.memory_promise_bytes / 1e6, made.binning

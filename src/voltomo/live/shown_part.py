@@ -1,4 +1,4 @@
-"""Which triggers make one image: a turn of a sweep, or interlaced sweeps together."""
+"""Which triggers make one image: a turn of a sweep, a sweep, or interlaced sweeps together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from voltomo.analysis.parallel_beam import require_level_rows
 from voltomo.analysis.weights import angular_weights
+from voltomo.live.sweep_turns import parts_of_sweep, turn_of
 from voltomo.model.scan_spec import Block, ScanSpec
 
 
@@ -49,25 +50,25 @@ class ShownPart:
         return float(angular_weights(np.concatenate(asked), turn_deg=turn_deg).sum())
 
 
-def grows_over_sweeps(spec: ScanSpec) -> bool:
-    """Whether sweeps add to each other: their angles lie between those of the others.
-
-    Sweeps with a pause between are points of a time series, and each has an image of its own.
-    """
-    between = spec.interlace != "none" or spec.angles == "golden"
-    return between and spec.sweeps > 1 and spec.every_s == 0
-
-
 def part_of(spec: ScanSpec, block: Block, index: int) -> ShownPart:
     """The part of a scan that the view of a trigger belongs to."""
-    if grows_over_sweeps(spec):
+    if spec.grows:
         sweeps = tuple(
             other for other in spec.blocks() if other.kind == "sweep" and other.place == block.place
         )
         return ShownPart(sweeps, sweeps[0].first, sweeps[-1].last)
-    each = block.count // block.turns
-    turn = (index - block.first) // each
-    return ShownPart((block,), block.first + turn * each, block.first + (turn + 1) * each)
+    turn = turn_of(spec.blocks(), block, index)
+    return ShownPart(tuple(parts_of_sweep(spec.blocks(), block)), turn.start, turn.stop)
+
+
+def most_views(spec: ScanSpec) -> int:
+    """How many views an image has at most."""
+    counts: dict[int, int] = {}
+    for block in spec.blocks():
+        if block.kind == "sweep":
+            part = part_of(spec, block, block.first)
+            counts[part.first] = sum(len(triggers) for triggers in part.triggers())
+    return max(counts.values())
 
 
 def one_row_is_enough(spec: ScanSpec, *, sweeps_apart: bool = False) -> bool:
@@ -76,7 +77,7 @@ def one_row_is_enough(spec: ScanSpec, *, sweeps_apart: bool = False) -> bool:
     Not about a tilted or rolled axis, and not where sweeps add to each other: then all views are
     weighed anew. With ``sweeps_apart`` the last sweep alone will do.
     """
-    if grows_over_sweeps(spec) and not sweeps_apart:
+    if spec.grows and not sweeps_apart:
         return False
     try:
         require_level_rows(spec.geometry)

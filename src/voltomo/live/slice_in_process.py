@@ -8,11 +8,12 @@ import numpy as np
 
 from voltomo.live.gap_filler import fill, fill_whole
 from voltomo.live.live_planes import LivePlanes
-from voltomo.live.live_slice import LiveSlice, SliceState
+from voltomo.live.live_slice import LiveSlice
 from voltomo.live.positions import Positions
 from voltomo.live.run_follower import FileOpened
 from voltomo.live.settings import LiveSettings
 from voltomo.live.shown_part import one_row_is_enough
+from voltomo.live.slice_state import SliceState
 from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.trigger_source import TriggerChunk
 

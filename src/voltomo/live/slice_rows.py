@@ -45,6 +45,8 @@ class SliceViews:
         Detector row; number of views; highest trigger among them.
     here_s : float
         When the last of them was noticed (monotonic).
+    generation : int
+        Of the rows (`SliceRows`).
     """
 
     counts: Counts
@@ -59,38 +61,51 @@ class SliceViews:
     frames: int
     last_trigger: int
     here_s: float
+    generation: int = 0
 
 
 class SliceRows:
     """Counts of the slice's row, by trigger, of every sweep that adds to one slice.
 
-    Parameters
+    Those of a later slice replace those before it.
+
+    Attributes
     ----------
-    grows : bool
-        Whether sweeps add to each other (`voltomo.model.scan_spec.ScanSpec.grows`); else only
-        the latest run through the angles is kept.
+    generation : int
+        Another one whenever rows were forgotten: so many rows are then not the same rows.
+    dropped : set of int
+        Generations of which a block was taken again: what was said of them no longer holds.
     """
 
-    def __init__(self, grows: bool) -> None:
-        self._grows = grows
+    def __init__(self) -> None:
         self._counts: dict[int, Counts] = {}
-        self._set_of: dict[int, int] = {}
-        self._latest = -1
+        self._sweep_of: dict[int, int] = {}
+        self._slice = -1
+        self.generation = 0
+        self.dropped: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._counts)
 
-    def take(self, block: Block, index: int, counts: Counts) -> None:
-        """Keep the row of a trigger."""
-        each = block.count // block.turns
-        part = block.first + (index - block.first) // each * each
-        if not self._grows and part != self._latest:
-            if part < self._latest:
-                return
+    def take(self, of_slice: int, sweep: int, index: int, counts: Counts) -> None:
+        """Keep the row of a trigger.
+
+        Parameters
+        ----------
+        of_slice, sweep : int
+            First trigger of all that make the slice, and of the sweep, or turn, among them.
+        index : int
+            The trigger.
+        counts : array (columns,)
+            The row; it is kept, not copied.
+        """
+        if of_slice < self._slice:
+            return
+        if of_slice > self._slice and self._counts:
             self.clear()
-        self._latest = max(part, self._latest)
+        self._slice = of_slice
         self._counts[index] = counts
-        self._set_of[index] = part
+        self._sweep_of[index] = sweep
 
     def holds(self, block: Block) -> bool:
         """Whether rows of a block are kept."""
@@ -98,14 +113,22 @@ class SliceRows:
 
     def drop(self, block: Block) -> None:
         """Forget a block that is taken again."""
-        for index in [i for i in self._counts if block.first <= i < block.last]:
-            del self._counts[index], self._set_of[index]
+        gone = [index for index in self._counts if block.first <= index < block.last]
+        if not gone:
+            return
+        for index in gone:
+            del self._counts[index], self._sweep_of[index]
+        if not self._counts:
+            self._slice = -1
+        self.dropped.add(self.generation)
+        self.generation += 1
 
     def clear(self) -> None:
-        """Forget all: another height is shown."""
+        """Forget all: another height or another slice is shown."""
         self._counts.clear()
-        self._set_of.clear()
-        self._latest = -1
+        self._sweep_of.clear()
+        self._slice = -1
+        self.generation += 1
 
     def views(
         self,
@@ -126,7 +149,7 @@ class SliceRows:
             Angle at mid-exposure of a trigger.
         """
         index = sorted(self._counts)
-        sweeps = [self._set_of[i] for i in index]
+        sweeps = [self._sweep_of[i] for i in index]
         return SliceViews(
             counts=np.stack([self._counts[i] for i in index]),
             flat=flat,
@@ -140,4 +163,5 @@ class SliceRows:
             frames=len(index),
             last_trigger=index[-1],
             here_s=place.here_s,
+            generation=self.generation,
         )

@@ -6,10 +6,11 @@ import math
 
 from voltomo.analysis.measure import Measure
 from voltomo.analysis.quality import snr
-from voltomo.live.live_slice import LiveSlice, SliceState
+from voltomo.live.live_slice import LiveSlice
 from voltomo.live.settings import LiveSettings
+from voltomo.live.slice_state import SliceState
 from voltomo.live.slice_watch import Measured, SliceWatch
-from voltomo.model.target import judge
+from voltomo.model.target import SIGNED, judge
 from voltomo.model.verdict import Judgement, Verdict
 
 _VIEWS_FOR_SNR = 0.5
@@ -87,7 +88,7 @@ class Judge:
             value=value,
             low=low,
             high=high,
-            judgement=judge(value, low, high, at_most, at_least),
+            judgement=judge(value, low, high, at_most, at_least, signed=measure.metric in SIGNED),
             frames=measured.frames,
             last_trigger=measured.last_trigger,
             utc_s=utc_s,

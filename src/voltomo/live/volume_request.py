@@ -6,16 +6,33 @@ import json
 import logging
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from voltomo.analysis.binned_volume import BinnedVolumePlan, binned_volume
+from voltomo.analysis.planes import PlaneReconstructor
 from voltomo.live.live_planes import LivePlanes
 from voltomo.model.names import run_name
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Views as they were when a volume was asked for, and what tells whether they still are."""
+
+    planes: LivePlanes
+    reconstructor: PlaneReconstructor
+    scale: float
+    take: tuple[int, int]
+
+
+def _take(planes: LivePlanes) -> tuple[int, int]:
+    """Changes whenever views that are kept are overwritten by others."""
+    return planes.begun, max(0, planes.views - planes.reconstructor.buffer.views)
 
 
 class VolumeRequests:
@@ -74,22 +91,29 @@ class VolumeRequests:
         self._say({"state": "working", **facts})
         path = self._exports / f"{run_name(planes.scan_uid)}.live-volume.npz"
         # The daemon may end with the process: what is written is replaced in one step.
+        kept = _Kept(planes, planes.reconstructor, planes.scale, _take(planes))
         self._thread = threading.Thread(
-            target=self._run, args=(planes, plan, facts, path), name="volume", daemon=True
+            target=self._run, args=(kept, plan, facts, path), name="volume", daemon=True
         )
         self._thread.start()
 
-    def _run(
-        self, planes: LivePlanes, plan: BinnedVolumePlan, facts: dict[str, Any], path: Path
-    ) -> None:
+    def _run(self, kept: _Kept, plan: BinnedVolumePlan, facts: dict[str, Any], path: Path) -> None:
         before_s = time.monotonic()
         try:
-            reconstructor = planes.reconstructor
-            volume = binned_volume(reconstructor.geometry, plan, reconstructor.buffer, planes.scale)
+            views = kept.reconstructor
+            volume = binned_volume(views.geometry, plan, views.buffer, kept.scale)
+            if _take(kept.planes) != kept.take:
+                self._refuse(
+                    "another sweep began meanwhile, whose views took the place of those that it "
+                    "was made of; ask again"
+                )
+                return
             part = path.with_suffix(".part.npz")
             np.savez(part, volume=volume, **facts)
             part.replace(path)
-        except (OSError, MemoryError) as error:
+        except Exception as error:
+            # Whoever asked waits for an answer.
+            log.exception("a volume could not be made")
             self._refuse(f"it could not be made: {error}")
             return
         seconds = round(time.monotonic() - before_s, 3)

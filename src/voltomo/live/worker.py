@@ -9,14 +9,17 @@ import logging
 import os
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from voltomo.live.engine import Engine, StreamedFrame
 from voltomo.live.image_server import ImageServer
 from voltomo.live.labels import LabelImage, LabelledSlice, Labeller, LabelRecords
-from voltomo.live.live_slice import SliceState
+from voltomo.live.live_planes import PlaneState, slice_of
+from voltomo.live.progress import Progress
 from voltomo.live.settings import LiveSettings
+from voltomo.live.slice_state import SliceState
 from voltomo.live.worker_records import Records, WorkerOrders
 from voltomo.model.trigger_source import unpack
 from voltomo.runtime.heartbeat import Heartbeat
@@ -74,7 +77,29 @@ def _labeller(settings: LiveSettings, image: LabelImage, records: LabelRecords) 
         image.post(made)
         records.show(made)
 
-    return Labeller(labelled, settings.labels_s, settings.labels_radius)
+    return Labeller(labelled, settings.labels_s, settings.labels_radius, on_begin=records.clear)
+
+
+@dataclass(frozen=True)
+class _Publisher:
+    """Where slices, planes and progress of the engine go."""
+
+    server: ImageServer
+    records: Records
+    labeller: Labeller
+
+    def slice(self, uid: str, state: SliceState) -> None:
+        self.server.post_slice(uid, state)
+        self.labeller.offer(uid, state)
+
+    def plane(self, uid: str, state: PlaneState) -> None:
+        self.server.post_plane(uid, state)
+        if state.name == "xy":
+            self.labeller.offer(uid, slice_of(state))
+
+    def progress(self, progress: Progress) -> None:
+        self.labeller.begin(progress.scan_uid)
+        self.records.show(progress)
 
 
 def main() -> None:
@@ -104,13 +129,8 @@ def main() -> None:
 
     labeller = _labeller(settings, labels, records.labels)
 
-    def shown(uid: str, state: SliceState) -> None:
-        server.post_slice(uid, state)
-        labeller.offer(uid, state)
-
-    engine = Engine(
-        settings, folder.run_log, shown, records.show, server.post_plane, folder.exports
-    )
+    to = _Publisher(server, records, labeller)
+    engine = Engine(settings, folder.run_log, to.slice, to.progress, to.plane, folder.exports)
     labeller.start()
     orders.engine = engine
     names = folder.addresses().names
@@ -128,8 +148,8 @@ def main() -> None:
         if not subscription[2].is_set():
             # Searches grow rare by themselves; a camera that comes back is wanted at once.
             subscription[0].hurryUp()
-        if not thread.is_alive():
-            log.error("the engine has ended by an error; the supervisor starts the worker again")
+        if not (thread.is_alive() and engine.alive and labeller.alive):
+            log.error("a thread has ended by an error; the supervisor starts the worker again")
             os._exit(1)
     thread.join(1.0)
     subscription[1].close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
 
 _ANGLE_DEG = 1e-6
 _TURN_DEG = 360.0
+_ROW = 0.5
+"""An axis that is rolled may climb so many rows by the end of a row, and one row still be used."""
 
 
 def why_not(spec: ScanSpec) -> str:
@@ -97,10 +100,18 @@ def _turns(spec: ScanSpec) -> str:
 def _target(spec: ScanSpec) -> str:
     if spec.stop_when is None:
         return ""
-    if spec.sweeps < 2 or not spec.grows or spec.half_acquisition:
+    if not spec.grows or len(spec.places) > 1 or spec.half_acquisition:
         return (
             "stop_when ends scans between interlaced sweeps at one place: take two or more sweeps "
             "with interlace 'golden', or golden angles, without every_s, tiles and half acquisition"
+        )
+    geometry = spec.geometry
+    climb = abs(math.radians(geometry.roll_deg)) * geometry.columns / 2
+    if geometry.tilt_deg or climb > _ROW:
+        return (
+            "stop_when rests on what is measured of one detector row, which makes no slice about "
+            f"an axis tilted by {geometry.tilt_deg:g} deg and rolled by {geometry.roll_deg:g} deg: "
+            "leave stop_when out, or set the axis upright and along the columns"
         )
     return ""
 

@@ -217,9 +217,12 @@ class ScanSpec(BaseModel):
 
     @property
     def grows(self) -> bool:
-        """Whether each sweep adds angles between those of the sweeps before: one slice of all."""
+        """Whether the sweeps of a place add angles to each other: one image of all.
+
+        Sweeps with a pause between are points of a time series, and each has an image of its own.
+        """
         between = self.interlace != "none" or self.angles == "golden"
-        return between and not self.every_s and len(self.places) <= 1
+        return between and self.sweeps > 1 and not self.every_s
 
     @property
     def velocity_deg_s(self) -> float:

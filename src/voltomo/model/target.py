@@ -20,6 +20,8 @@ UNITS: dict[str, str] = {
     "ring_strength": "1/cm",
 }
 """Of the metrics that have one; the others are ratios."""
+SIGNED = frozenset({"axis_error"})
+"""Metrics with a direction: a threshold is of their magnitude."""
 
 
 def judge(
@@ -28,6 +30,8 @@ def judge(
     high: float | None,
     at_most: float | None = None,
     at_least: float | None = None,
+    *,
+    signed: bool = False,
 ) -> Judgement:
     """Good where the whole interval keeps to the threshold, bad where none of it does.
 
@@ -37,6 +41,8 @@ def judge(
         A number and its interval.
     at_most, at_least : float or None
         The threshold.
+    signed : bool
+        Whether the number has a direction: then its magnitude is judged.
 
     Returns
     -------
@@ -47,6 +53,9 @@ def judge(
     if value is None or low is None or high is None or (at_most is None and at_least is None):
         return "unknown"
     low, high = min(low, value), max(high, value)
+    if signed:
+        least = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+        low, high = least, max(abs(low), abs(high))
     above = at_least is None or low >= at_least
     below = at_most is None or high <= at_most
     if above and below:
@@ -100,5 +109,12 @@ class Target(BaseModel):
         """
         if verdict is None or verdict.metric != self.metric:
             return False
-        found = judge(verdict.value, verdict.low, verdict.high, self.at_most, self.at_least)
+        found = judge(
+            verdict.value,
+            verdict.low,
+            verdict.high,
+            self.at_most,
+            self.at_least,
+            signed=self.metric in SIGNED,
+        )
         return found == "good"
