@@ -26,7 +26,7 @@ define install
 	  && $(BIN)/python -m pip install --quiet --constraint $(LOCK) $(1); }
 endef
 
-.PHONY: setup setup-bench demo test lint format docs lock clean help
+.PHONY: setup setup-bench demo test test-long test-all lint format docs lock clean help
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,8 +75,13 @@ demo: $(VENV)/.runtime $(VENV)/.warm ## Scan a virtual cell and leave files and 
 	$(BIN)/voltomo demo
 
 # Two at a time: what needs the one virtual beamline, and all the rest (tests/conftest.py).
-test: setup ## Run all tests.
-	$(BIN)/pytest --numprocesses 2 --no-loadscope-reorder
+test: setup ## Run the tests, but for the longest few.
+	$(BIN)/pytest --numprocesses 2 --no-loadscope-reorder -m "not long"
+
+test-long: setup ## Run the longest few: whole features, from end to end.
+	$(BIN)/pytest --numprocesses 2 --no-loadscope-reorder -m long
+
+test-all: test-long test ## Run all tests.
 
 lint: $(VENV)/.developer ## Check style, format, types and imports between rooms.
 	$(BIN)/ruff check

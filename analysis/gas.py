@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voltomo.analysis.gas_registration import registered
+from voltomo.analysis.gas_registration import NotRegistered, registered
 from voltomo.analysis.typed_scipy import label_blobs, smooth_image
 
 Volume = NDArray[np.float32]
@@ -23,7 +23,7 @@ Volume = NDArray[np.float32]
 SCALES = (1.0, 1.6, 2.4, 3.6)
 """Standard deviations of the smoothing, in voxels."""
 _EDGE = 3
-"""Voxels at the edges of the volume that are not looked at."""
+"""Voxels at the edges of what both volumes show that are not looked at."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class GasSettings:
     threshold : float
         Least depth of a blob, in standard deviations of noise and misplacement together.
     misplaced_voxels : float
-        How far edges may lie from where they were after registration.
+        How far edges may lie from where they were after registration; beyond, nothing is sought.
     least_voxels : float
         Smaller blobs are not reported.
     least_drop : float
@@ -98,8 +98,8 @@ def find_gas(
     Parameters
     ----------
     before, after : float32 (Z, Y, X)
-        Volumes, or a slice as a volume of depth 1, attenuation per pixel. They may be shifted by
-        up to a few voxels.
+        Volumes, or a slice as a volume of depth 1, attenuation per pixel. They may be shifted;
+        what is not seen in both holds no bubble.
     liquid : float
         Attenuation per pixel that the liquid shows, above that of gas.
     settings : GasSettings, optional
@@ -108,16 +108,17 @@ def find_gas(
 
     Raises
     ------
+    voltomo.analysis.gas_registration.NotRegistered
+        The volumes could not be laid upon each other for certain.
     ValueError
         If shapes differ, values are not finite, or the liquid's attenuation is not above zero.
     """
     own = settings or GasSettings()
     if not liquid > 0:
         raise ValueError(f"The liquid's attenuation must be above zero, not {liquid}.")
-    moved = registered(before, after)
+    moved, seen = registered(before, after, own.misplaced_voxels)
     difference = moved - before
-    depth, scale_of = _depth(before, difference, own.misplaced_voxels)
-    _forget_edges(depth)
+    depth, scale_of = _depth(before, difference, seen, own.misplaced_voxels)
     if mask is not None:
         depth[~mask] = 0
     found: list[Bubble] = []
@@ -143,8 +144,8 @@ def find_gas(
 def deepest(before: Volume, after: Volume, settings: GasSettings | None = None) -> float:
     """Depth of the deepest dark voxel of a difference: what chance makes where there is no gas."""
     own = settings or GasSettings()
-    depth, _ = _depth(before, registered(before, after) - before, own.misplaced_voxels)
-    _forget_edges(depth)
+    moved, seen = registered(before, after, own.misplaced_voxels)
+    depth, _ = _depth(before, moved - before, seen, own.misplaced_voxels)
     return float(depth.max())
 
 
@@ -155,15 +156,19 @@ def chance(depth: float, voxels: int, settings: GasSettings) -> float:
 
 
 def _depth(
-    before: Volume, difference: Volume, misplaced: float
+    before: Volume, difference: Volume, seen: NDArray[np.bool_], misplaced: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """How dark the difference is, in standard deviations, at the scale where it is most so."""
+    """How dark the difference is, in standard deviations, at the scale where it is most so.
+
+    Nothing where it was not seen: the middle of the rest stands in, so that it leaves no edge.
+    """
+    difference[~seen] = np.median(difference[seen])
     best = np.full(before.shape, -np.inf, np.float32)
     scale_of = np.zeros(before.shape, np.int8)
     for number, sigma in enumerate(SCALES):
         smooth = smooth_image(difference, sigma)
-        middle = float(np.median(smooth))
-        noise = 1.4826 * float(np.median(np.abs(smooth - middle)))
+        middle = float(np.median(smooth[seen]))
+        noise = 1.4826 * float(np.median(np.abs(smooth[seen] - middle)))
         slope = np.zeros(before.shape, np.float32)
         earlier = smooth_image(before, sigma)
         for axis in range(before.ndim):
@@ -174,15 +179,21 @@ def _depth(
         better = deep > best
         best[better] = deep[better]
         scale_of[better] = number
+    _forget_unseen(best, seen)
     return best, scale_of
 
 
-def _forget_edges(depth: NDArray[np.float32]) -> None:
+def _forget_unseen(depth: NDArray[np.float32], seen: NDArray[np.bool_]) -> None:
+    """Also what lies near the edges of the part that was seen."""
+    inside = seen.copy()
     for axis, size in enumerate(depth.shape):
         if size > 2 * _EDGE + 1:
-            along = np.moveaxis(depth, axis, 0)
-            along[:_EDGE] = 0
-            along[-_EDGE:] = 0
+            along = np.moveaxis(inside, axis, 0)
+            for _ in range(_EDGE):
+                once = np.zeros_like(along)
+                once[1:-1] = along[:-2] & along[1:-1] & along[2:]
+                along[:] = once
+    depth[~inside] = 0
 
 
 def _is_peak(depth: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
@@ -243,9 +254,15 @@ class GasWatch:
     liquid : float
         Attenuation per pixel that the liquid shows.
     settings : GasSettings, optional
+
+    Attributes
+    ----------
+    silent_because : str
+        Why gas could not be sought in the last volume; empty where it was.
     """
 
     def __init__(self, liquid: float, settings: GasSettings | None = None) -> None:
+        self.silent_because = ""
         self._liquid = liquid
         self._own = settings or GasSettings()
         self._first: Volume | None = None
@@ -254,12 +271,18 @@ class GasWatch:
     def take(self, volume: Volume) -> tuple[Bubble, ...]:
         """Take the next volume; what it shows that the one before it showed, too.
 
-        The first volume is what all others are compared with.
+        The first volume is what all others are compared with. One that cannot be laid upon it for
+        certain raises no alarm and is passed over: `silent_because` says why.
         """
+        self.silent_because = ""
         if self._first is None:
             self._first = volume
             return ()
-        found = find_gas(self._first, volume, self._liquid, self._own)
+        try:
+            found = find_gas(self._first, volume, self._liquid, self._own)
+        except NotRegistered as error:
+            self.silent_because = str(error)
+            return ()
         again = tuple(bubble for bubble in found if self._known(bubble, self._before))
         self._before = found
         return again

@@ -172,10 +172,3 @@ def label_blobs(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Number of the blob that each element belongs to, 0 for none; neighbours share a side."""
     labels, _ = _ndimage.label(mask)
     return labels
-
-
-def shift_volume(
-    volume: NDArray[np.float32], shift: NDArray[np.float64], order: int
-) -> NDArray[np.float32]:
-    """Move by fractions of voxels, by splines of an order; edges repeat."""
-    return _ndimage.shift(volume, shift, order=order, mode="nearest")

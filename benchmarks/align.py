@@ -157,6 +157,18 @@ def _spread(values: list[float]) -> dict[str, float | int]:
     }
 
 
+def _kept_in(path: Path | None) -> list[dict[str, Any]]:
+    if path is None or not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _keep(path: Path | None, made: dict[str, Any]) -> None:
+    if path is not None:
+        with path.open("a") as file:
+            file.write(json.dumps(made) + "\n")
+
+
 def main() -> None:
     """Align from some seeds and print; the summary comes last."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -164,10 +176,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kept", type=Path)
     asked = parser.parse_args()
-    kept: Path | None = asked.kept
-    cases: list[dict[str, Any]] = []
-    if kept is not None and kept.exists():
-        cases = [json.loads(line) for line in kept.read_text().splitlines()]
+    cases = _kept_in(asked.kept)
     done = {one["seed"] for one in cases}
     for seed in range(asked.seed, asked.seed + asked.n):
         if seed in done:
@@ -176,9 +185,7 @@ def main() -> None:
         cases.append(made)
         sys.stdout.write(json.dumps(made) + "\n")
         sys.stdout.flush()
-        if kept is not None:
-            with kept.open("a") as file:
-                file.write(json.dumps(made) + "\n")
+        _keep(asked.kept, made)
     sys.stdout.write(json.dumps(summary(cases)) + "\n")
 
 

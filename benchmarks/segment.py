@@ -1,13 +1,16 @@
-"""How well, and at what cost, live slices are segmented: ``python -m benchmarks.segment --seed S``.
+"""How well offline slices are segmented, at what cost: ``python -m benchmarks.segment --seed S``.
+
+The slices are what offline reconstruction makes of whole scans: of all views, by gridding, filtered
+for phase. Live slices of the web page have neither, and are not measured here.
 
 ``cpu_s_512`` is processor time for one slice of 512², from attenuation to labels and stamp, the
 median of five. ``dice`` is over all labelled pixels of electrodes whose seeds follow from S and are
 in no training; ``dice_shifted`` of the same electrodes with another pixel size, contrast and
 fringes than any in training. ``gas``: ``false_per_1000_volumes`` are alarms of a watch over volumes
-in which nothing but noise and place changed; ``pod90_voxels`` is the size from which on nine in ten
-bubbles are found, in two volumes of fresh noise; ``delay_volumes`` the median number of volumes
-from the first that holds a bubble, growing by 40 voxels a volume, to the alarm. ``not_validated``
-are the parts of nominal and of shifted slices that were stamped.
+in which nothing but noise and place changed, by up to eight voxels; ``pod90_voxels`` is the size
+from which on nine in ten bubbles are found, in two volumes of fresh noise; ``delay_volumes`` the
+median number of volumes from the first that holds a bubble, growing by 40 voxels a volume, to the
+alarm. ``not_validated`` are the parts of nominal and of shifted slices that were stamped.
 """
 
 from __future__ import annotations

@@ -26,8 +26,19 @@ from voltomo.twin.shapes import more_than_around
 
 CONDITIONS = Conditions(columns=96, rows=36, views=120, pixel_um=1.0)
 ROWS = range(6, 30)
-POSES = ((0.0, 0.0), (0.4, -0.3), (-0.6, 0.5))
-"""Where the sample stands, in columns and rows: it drifts between volumes."""
+Pose = tuple[float, float, float, float]
+
+POSES: tuple[Pose, ...] = (
+    (0.0, 0.0, 0.0, 0.0),
+    (0.0, 0.0, -0.3, 0.4),
+    (0.0, 0.0, 0.5, -0.6),
+    (3.0, -3.0, 0.5, 0.0),
+    (-4.0, 3.0, 2.0, 0.0),
+    (5.5, -5.0, -3.0, 0.0),
+    (-8.0, 6.0, 3.0, 0.0),
+)
+"""Where the sample stands on the stage (x, y) and in rows, and where the axis is, in columns: all
+drift between volumes. A series begins at the first."""
 _NEAR = 3.0
 
 
@@ -59,8 +70,14 @@ class Series:
         self._room = np.array(scipy.ndimage.distance_transform_edt(inner))[1:-1]
 
     @staticmethod
-    def _projected(phantom: Phantom, pose: tuple[float, float]) -> list[tuple[Floats, Floats]]:
-        return [phantom.projection(float(angle), *pose) for angle in angles_deg(CONDITIONS)]
+    def _projected(phantom: Phantom, pose: Pose) -> list[tuple[Floats, Floats]]:
+        x, y, rows, axis = pose
+        made: list[tuple[Floats, Floats]] = []
+        for angle in angles_deg(CONDITIONS):
+            turn = np.radians(angle)
+            columns = float(axis + x * np.cos(turn) + y * np.sin(turn))
+            made.append(phantom.projection(float(angle), columns, rows))
+        return made
 
     def place(self, radius: float) -> tuple[int, int, int]:
         """A place (z, y, x) with room for a ball, away from the volume's ends."""
@@ -72,9 +89,18 @@ class Series:
         z, y, x = self.random.choice(places)
         return int(z), int(y), int(x)
 
+    def first(self) -> Floats:
+        """A scan of its own noise, at the first pose: the one that others are compared with."""
+        return self._volume(0)
+
     def volume(self, at: tuple[int, int, int] | None = None, radius: float = 0.0) -> Floats:
         """A scan of its own noise, at a pose by chance, with a bubble if one is asked for."""
-        own, number = CONDITIONS, int(self.random.integers(len(POSES)))
+        return self._volume(int(self.random.integers(len(POSES))), at, radius)
+
+    def _volume(
+        self, number: int, at: tuple[int, int, int] | None = None, radius: float = 0.0
+    ) -> Floats:
+        own = CONDITIONS
         still = self._still[number]
         if at is not None and radius > 0:
             bubble = self._bubble(at, radius)
@@ -111,7 +137,7 @@ class Series:
 def null_depths(seed: int, count: int) -> list[float]:
     """Depth of the deepest voxel in so many differences without gas."""
     series = Series(seed)
-    before = series.volume()
+    before = series.first()
     return [deepest(before, series.volume()) for _ in range(count)]
 
 
@@ -119,7 +145,7 @@ def false_alarms(seed: int, count: int, settings: GasSettings | None = None) -> 
     """Volumes without gas, of so many in a row, for which the watch alarms."""
     series = Series(seed)
     watch = GasWatch(liquid_per_pixel(), settings)
-    watch.take(series.volume())
+    watch.take(series.first())
     return sum(bool(watch.take(series.volume())) for _ in range(count))
 
 
@@ -134,7 +160,7 @@ def detected(series: Series, radius: float, trials: int) -> float:
     for _ in range(trials):
         at = series.place(radius)
         watch = GasWatch(liquid_per_pixel())
-        watch.take(series.volume())
+        watch.take(series.first())
         watch.take(series.volume(at, radius))
         found += _hits(watch.take(series.volume(at, radius)), at, radius)
     return found / trials
@@ -147,7 +173,7 @@ def delay(series: Series, voxels_a_volume: float, longest: int = 12) -> int:
     """
     at = series.place(4.0)
     watch = GasWatch(liquid_per_pixel())
-    watch.take(series.volume())
+    watch.take(series.first())
     for number in range(1, longest):
         radius = (3 * voxels_a_volume * number / (4 * np.pi)) ** (1 / 3)
         if _hits(watch.take(series.volume(at, float(radius))), at, float(radius)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -213,7 +213,7 @@ def make_devices(
 
 def _watch(device: Mapping[str, Any]) -> ConnectionWatch:
     """What must stay connected while a plan runs."""
-    watched = {
+    watched: dict[str, Iterable[Any]] = {
         "rotation": [device["rotation"].user_readback],
         "trigger": [device["trigger"].count],
         "camera": [device["camera"].cam.acquire],

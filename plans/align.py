@@ -247,19 +247,25 @@ def _tilt(work: Work, upright: Look) -> Plan:
     home = float((yield from bps.rd(stage)))
     spec = work.scans.look(work.exposure_s, work.flats, tilt_deg=wanted_deg)
 
+    not_back: list[str] = []
+
     def back() -> Plan:
-        yield from work.move("tilt", stage, home)
+        why = yield from work.move("tilt", stage, home)
+        if why:
+            not_back.append(f"it does not stand where it stood before: {why}")
 
     try:
         seen = yield from bpp.finalize_wrapper(work.take(spec, "tilt"), back)
     except ScanRefused as refused:
-        work.found(name, "deg", unknown(str(refused)), str)
+        work.found(name, "deg", unknown("; ".join([str(refused), *not_back])), str)
         return
     estimate = yield from work.aside(lambda: work.estimators.tilt_deg(seen, upright, wanted_deg))
     work.found(
         name, "deg", estimate,
         lambda text: f"laminography tilt {text}, with the stage at {wanted_deg:g} deg",
     )  # fmt: skip
+    for words in not_back:
+        work.add_words(name, words)
 
 
 def _scan_dose_Gy(work: Work) -> Generator[Msg, Any, float | None]:
@@ -273,11 +279,11 @@ def _scan_dose_Gy(work: Work) -> Generator[Msg, Any, float | None]:
         float((yield from bps.rd(rotation.acceleration))),
     )
     spec = work.spec
-    dead_s = spec.period_s - spec.exposure_s
     exposure_s = work.exposure_s
+    period_s = max(exposure_s + spec.period_s - spec.exposure_s, 1.01 * spec.read_out_s)
     same = spec.model_copy(
-        update={"exposure_s": exposure_s, "period_s": exposure_s + dead_s,
+        update={"exposure_s": exposure_s, "period_s": period_s,
                 "flats_before": 0, "flats_after": 0, "flats_every": 0}
     )  # fmt: skip
-    seconds = scan_beam_seconds(same, beam_window(exposure_s, travel_s), pace)
+    seconds = scan_beam_seconds(same, beam_window(exposure_s, travel_s, same.read_out_s), pace)
     return seconds * work.dose_Gy / work.beam_s

@@ -75,10 +75,13 @@ class SmallScans:
     def _spec(self, exposure_s: float, **changes: object) -> ScanSpec:
         own = self.spec
         dead_s = own.period_s - own.exposure_s
+        # However short exposures are, a rolling shutter reads all rows within the period.
+        period_s = max(exposure_s + dead_s, 1.01 * own.read_out_s)
         values: dict[str, object] = {
             "sample": own.sample,
             "exposure_s": exposure_s,
-            "period_s": exposure_s + dead_s,
+            "period_s": period_s,
+            "row_delay_us": own.row_delay_us,
             "motion": "step",
             "priming": PRIMING,
             "darks": self.options.darks,
@@ -180,7 +183,9 @@ def next_exposure_s(
         Range of exposures and full well.
     """
     middle = (LOWEST + HIGHEST) / 2
-    factor = 0.15 if saturated else middle * options.full_well / max(brightest - dark, 1.0)
+    # What is dark does not grow with the exposure.
+    light = (middle * options.full_well - dark) / max(brightest - dark, 1.0)
+    factor = 0.15 if saturated else light
     wanted = exposure_s * min(max(factor, 0.02), 200.0)
     return min(max(wanted, options.shortest_exposure_s), options.longest_exposure_s)
 

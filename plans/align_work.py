@@ -101,6 +101,7 @@ class Work:
     dose_Gy: float = 0.0
     beam_s: float = 0.0
     quantities: dict[str, Quantity] = field(default_factory=dict[str, Quantity])
+    stops_seen: int | None = None
 
     def __post_init__(self) -> None:
         self.exposure_s = self.spec.exposure_s
@@ -116,7 +117,10 @@ class Work:
     ) -> Generator[Msg, Any, Radiographs]:
         """Record a small scan, each block under its lease, and read it back."""
         md = {"align": {"kind": self.kind, "what": what}}
+        yield from self._demand_not_stopped()
         uid = yield from scan(self.beamline, spec, md=md, posture=posture)
+        # What is reckoned now may be paused again.
+        yield from bps.checkpoint()
         self.runs.append(uid)
         seen: Radiographs = yield from self.aside(lambda: self.estimators.radiographs(uid))
         if spec.sweeps:
@@ -124,6 +128,17 @@ class Work:
         self.dose_Gy += seen.dose_Gy
         self.beam_s += seen.beam_s if spec.sweeps else 0.0
         return seen
+
+    def _demand_not_stopped(self) -> Plan:
+        """Whoever stopped the beam between two small scans meant all of them."""
+        stops = int((yield from bps.rd(self.beamline.lease.stops)))
+        if self.stops_seen is None:
+            self.stops_seen = stops
+        if stops != self.stops_seen:
+            raise ScanFailed(
+                f"{self.kind}: the beam was stopped by hand; it is off and is not asked for again; "
+                f"start {self.kind} anew once whoever stopped it agrees"
+            )
 
     def aside(self, work: Callable[[], T]) -> Generator[Msg, Any, T]:
         """Reckon in a thread of its own, so that the engine goes on listening."""

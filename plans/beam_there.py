@@ -32,6 +32,22 @@ def why_interrupted(beamline: TomographyBeamline, then_s: float) -> str:
     return f"the beam was lost: {gone}" if gone else "the engine was paused or suspended"
 
 
+def demand_beam(beamline: TomographyBeamline) -> Generator[Msg, Any, bool]:
+    """Wait until there is beam, whether or not something suspends the engine meanwhile.
+
+    Returns
+    -------
+    bool
+        Whether it had to be waited for.
+    """
+    presence: Any = getattr(beamline, "presence", None)
+    waited = False
+    while presence is not None and presence.gone:
+        waited = True
+        yield from bps.sleep(_POLL_S)
+    return waited
+
+
 def clear_of_top_up(beamline: TomographyBeamline, needed_s: float) -> Generator[Msg, Any, None]:
     """Wait until no fill of the ring will come within the next ``needed_s``, where that is asked.
 

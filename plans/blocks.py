@@ -17,7 +17,7 @@ from voltomo.plans.arithmetic import (
     sweep_path,
     trigger_deadline_s,
 )
-from voltomo.plans.beam_there import clear_of_top_up
+from voltomo.plans.beam_there import clear_of_top_up, demand_beam
 from voltomo.plans.stubs import (
     ARM_S,
     Run,
@@ -28,6 +28,7 @@ from voltomo.plans.stubs import (
     give_back,
     take_lease,
 )
+from voltomo.plans.takes import Interrupted
 
 Plan = Generator[Msg, Any, Any]
 Pages = list[dict[str, Any]]
@@ -79,6 +80,15 @@ def _fire(run: Run, train: str) -> Plan:
     yield from bps.kickoff(run.beamline.trigger, group=train)
 
 
+def _clear(run: Run, seconds: float) -> Plan:
+    """Right before beam is asked for: it is there, and no fill comes while it is needed."""
+    if (yield from demand_beam(run.beamline)):
+        # Without beam this take cannot be whole; so far it has cost no dose.
+        raise Interrupted
+    yield from clear_of_top_up(run.beamline, seconds)
+    run.takes.demand_quiet()
+
+
 def _timed(run: Run, take: Take) -> Plan:
     """A train by the clock, with the stage wherever it is."""
     block, group, train = take.block, f"arm {take.name}", f"train {take.name}"
@@ -87,6 +97,7 @@ def _timed(run: Run, take: Take) -> Plan:
     yield from run.takes.wait(group, timeout=ARM_S)
     if block.lit:
         seconds = beam_seconds(block, run.facts.window)
+        yield from _clear(run, seconds)
         yield from take_lease(run, take, seconds, trigger_deadline_s(block.period_s))
     yield from _fire(run, train)
     pages = yield from collect_until(run.beamline, block, train, run.takes.demand_quiet)
@@ -107,6 +118,7 @@ def _sweep(run: Run, take: Take) -> Plan:
     yield from bps.prepare(rotation, speed, group=group)
     yield from run.takes.wait(group, timeout=ARM_S)
     seconds = beam_seconds(block, run.facts.window)
+    yield from _clear(run, seconds)
     yield from take_lease(run, take, seconds, trigger_deadline_s(block.period_s))
     yield from _fire(run, train)
     yield from bps.abs_set(rotation, path.end_deg, group="run-down")
@@ -150,7 +162,7 @@ def _lease_for(run: Run, take: Take, stops: Sequence[Stop]) -> Plan:
     spec, facts = run.spec, run.facts
     longest_s = max(moves_s(stops, facts.pace), default=0.0) if spec.gate == "lease" else 0.0
     seconds = steps_beam_seconds(spec, stops, facts.window, facts.pace)
-    yield from clear_of_top_up(run.beamline, seconds)
+    yield from _clear(run, seconds)
     yield from take_lease(run, take, seconds, trigger_deadline_s(spec.period_s, longest_s))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,16 @@ from bluesky import plan_stubs as bps
 from bluesky import preprocessors as bpp
 
 from voltomo.dose.lease import LeaseRequest
+from voltomo.plans.clean_up import Home, put_back
+from voltomo.plans.optics import demand_front_end
 from voltomo.plans.preflight import demand_closed, demand_devices
 from voltomo.plans.protocols import TomographyBeamline
-from voltomo.plans.words import ScanRefused
+from voltomo.plans.words import INTERRUPTIONS, ScanFailed, ScanRefused, innermost
 
-__all__ = ["calibrate_flux"]
+__all__ = ["POINT", "calibrate_flux"]
+
+POINT = "flux_point"
+"""Number of the point that a reading belongs to; of one that was taken again the later counts."""
 
 Plan = Generator[Msg, Any, Any]
 
@@ -23,6 +29,7 @@ _SETTLE_S = 0.5
 """Filters move, readings from before are over."""
 _DARKS = 5
 _ARM_S = 30.0
+_MOVE_S = 600.0
 _LEASE_S = 8.0
 
 
@@ -75,7 +82,7 @@ def calibrate_flux(
     steps = _Steps(
         detector, sample, beside_mm, tuple(energies_keV), tuple(transmissions), readings, every_s
     )
-    yield from _demand(beamline, steps)
+    stops_seen = yield from _demand(beamline, steps)
     before = yield from _stands(beamline, steps)
     start = {
         "plan_name": "calibrate_flux",
@@ -85,7 +92,7 @@ def calibrate_flux(
     }
     uid = yield from bps.open_run(start | dict(md or {}))
     yield from bpp.contingency_wrapper(
-        bpp.finalize_wrapper(_measure(beamline, steps, before), _put_back(beamline, before)),
+        _measure_and_put_back(beamline, steps, before, stops_seen),
         except_plan=lambda error: bps.close_run(exit_status="fail", reason=str(error)),
         else_plan=bps.close_run,
     )
@@ -110,28 +117,70 @@ class _Steps:
         return self.readings * self.every_s + 2 * _SETTLE_S + 1.0
 
 
-def _demand(beamline: TomographyBeamline, steps: _Steps) -> Plan:
-    """Refuse what cannot be done, before any beam."""
+class _Point:
+    """Which point is being read: one object, since a stream always has the same ones."""
+
+    name = POINT
+    parent = None
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def read(self) -> dict[str, Any]:
+        """Its number."""
+        return {POINT: {"value": self.number, "timestamp": time.time()}}
+
+    def describe(self) -> dict[str, Any]:
+        """A number from 0."""
+        return {POINT: {"source": "plan", "dtype": "integer", "shape": []}}
+
+
+def _demand(beamline: TomographyBeamline, steps: _Steps) -> Generator[Msg, Any, int]:
+    """Refuse what cannot be done, before any beam; how often the beam was stopped so far."""
     if steps.readings < 3 or steps.beside_mm == 0:
         raise ScanRefused(
             "expected three readings or more and a way out of the beam, saw "
             f"{steps.readings} readings and {steps.beside_mm:g} mm; no beam was used"
         )
     yield from demand_devices(beamline)
+    # Read first: whoever stops the beam from here on stops these readings.
+    stops_seen = int((yield from bps.rd(beamline.lease.stops)))
     yield from demand_closed(beamline)
+    yield from demand_front_end(beamline)
     setpoint = getattr(beamline.beam_monitor, "transmission_setpoint", None)
     if steps.transmissions and setpoint is None:
         raise ScanRefused(
             "expected an attenuator that can be set, saw none on this beamline; no beam was used; "
             "leave transmissions out"
         )
+    return stops_seen
 
 
-def _measure(
-    beamline: TomographyBeamline, steps: _Steps, before: Sequence[tuple[Any, float]]
+def _measure_and_put_back(
+    beamline: TomographyBeamline, steps: _Steps, before: Sequence[Home], stops_seen: int
 ) -> Plan:
+    """The readings, and what no path leaves out: beam off, then the sample last where it stood."""
+    problems: list[str] = []
+
+    def rest() -> Plan:
+        problems.extend((yield from put_back(beamline, before[::-1])))
+
+    try:
+        yield from bpp.finalize_wrapper(_measure(beamline, steps, before[0], stops_seen), rest)
+    except INTERRUPTIONS:
+        raise
+    except Exception as error:
+        if not problems:
+            raise
+        raise ScanFailed("; and ".join([innermost(error), *problems])) from error
+    if problems:
+        raise ScanFailed("all readings were taken, but " + "; and ".join(problems))
+
+
+def _measure(beamline: TomographyBeamline, steps: _Steps, sample: Home, stops_seen: int) -> Plan:
     """Sample out, then every energy with every attenuator."""
-    yield from bps.mv(beamline.sample_stage.x, before[0][1] + steps.beside_mm)
+    yield from bps.mv(sample.axis, sample.position + steps.beside_mm)
+    point = _Point()
     for energy_keV in steps.energies_keV or (None,):
         if energy_keV is not None:
             yield from bps.mv(beamline.energy, energy_keV)
@@ -139,32 +188,27 @@ def _measure(
             if transmission is not None:
                 setpoint = beamline.beam_monitor.transmission_setpoint
                 yield from bps.mv(setpoint, transmission)
-            yield from _point(beamline, steps)
-
-
-def _put_back(beamline: TomographyBeamline, before: Sequence[tuple[Any, float]]) -> Plan:
-    """Beam off first; then everything where it stood, the sample last."""
-    yield from bps.abs_set(beamline.lease, None, group="given back")
-    yield from bps.wait("given back", timeout=_LEASE_S)
-    for axis, value in reversed(before):
-        yield from bps.mv(axis, value)
+            yield from _point(beamline, steps, point, stops_seen)
+            point.number += 1
 
 
 def _stands(beamline: TomographyBeamline, steps: _Steps) -> Plan:
     """Axes that will be moved, and where they stand; the sample first."""
-    axes = [beamline.sample_stage.x]
-    axes += [beamline.energy] if steps.energies_keV else []
-    axes += [beamline.beam_monitor.transmission_setpoint] if steps.transmissions else []
-    found: list[tuple[Any, float]] = []
-    for axis in axes:
+    axes = [("sample x", beamline.sample_stage.x)]
+    axes += [("energy", beamline.energy)] if steps.energies_keV else []
+    if steps.transmissions:
+        axes.append(("attenuator", beamline.beam_monitor.transmission_setpoint))
+    found: list[Home] = []
+    for name, axis in axes:
         value = yield from bps.rd(axis)
-        found.append((axis, float(value)))
+        found.append(Home(name, axis, float(value), _MOVE_S))
     return found
 
 
-def _point(beamline: TomographyBeamline, steps: _Steps) -> Plan:
-    """Readings in the dark, then with beam."""
-    devices = [steps.detector, beamline.beam_monitor, beamline.energy]
+def _point(beamline: TomographyBeamline, steps: _Steps, point: _Point, stops_seen: int) -> Plan:
+    """Readings in the dark, then with beam; behind a pause both are taken again."""
+    yield from bps.checkpoint()
+    devices = [steps.detector, beamline.beam_monitor, beamline.energy, point]
     yield from bps.sleep(_SETTLE_S)
     yield from _read(devices, "dark", _DARKS, steps.every_s)
     request = LeaseRequest(
@@ -173,6 +217,7 @@ def _point(beamline: TomographyBeamline, steps: _Steps) -> Plan:
         purpose="calibrate_flux",
         gate="lease",
         beside_sample=True,
+        stops_seen=stops_seen,
     )
     yield from bps.abs_set(beamline.lease, request, group="lease")
     yield from bps.wait("lease", timeout=_LEASE_S)
@@ -182,6 +227,8 @@ def _point(beamline: TomographyBeamline, steps: _Steps) -> Plan:
     yield from _read(devices, "primary", steps.readings, steps.every_s)
     yield from bps.abs_set(beamline.lease, None, group="settle")
     yield from bps.wait("settle", timeout=_ARM_S)
+    # What has been read is not read again behind a pause that comes while axes move.
+    yield from bps.checkpoint()
 
 
 def _read(devices: Sequence[Any], stream: str, count: int, every_s: float) -> Plan:

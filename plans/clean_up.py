@@ -30,6 +30,7 @@ class Home:
     name: str
     axis: Any
     position: float
+    patience_s: float = 30.0
 
 
 def put_to_rest(
@@ -90,7 +91,7 @@ def clean_up(
         steps.append(("the rotation could not be stopped", lambda: bps.stop(beamline.rotation)))
         steps += [(f"{at.name} could not be stopped", _stopping(at)) for at in home]
     steps += [_speed(beamline), _shut(beamline, shut)]
-    steps += [("the sample was not brought back", _bringing_back(at, shut)) for at in home]
+    steps += [(f"{at.name} was not brought back", _bringing_back(at, shut)) for at in home]
     beamline.watch.release()
     return (yield from _attempts(steps))
 
@@ -114,6 +115,31 @@ def put_points_to_rest(beamline: PointBeamline) -> Generator[Msg, Any, list[str]
         ("the camera could not be stopped", lambda: _prepare(beamline.snapshots, 45.0)),
         _shut(beamline),
     ]
+    return (yield from _attempts(steps))
+
+
+def put_back(beamline: TomographyBeamline, home: Sequence[Home]) -> Generator[Msg, Any, list[str]]:
+    """Behind readings with the sample beside the beam: beam off, then everything where it stood.
+
+    Parameters
+    ----------
+    beamline : TomographyBeamline
+        The devices.
+    home : sequence of Home
+        In the order in which it is brought back; nothing moves while the beam may be on.
+
+    Returns
+    -------
+    list of str
+        A sentence for each step that could not be done.
+    """
+    shut: list[bool] = []
+    steps: list[Step] = [
+        ("the checkpoint could not be cleared", bps.clear_checkpoint),
+        ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
+        _shut(beamline, shut),
+    ]
+    steps += [(f"{at.name} was not brought back", _bringing_back(at, shut)) for at in home]
     return (yield from _attempts(steps))
 
 
@@ -185,7 +211,7 @@ def _bring_back(at: Home, shut: list[bool]) -> Plan:
     """A sample that is out of the beam stays there while the beam may be on."""
     if not shut:
         raise ScanFailed("it stays where it is until the shutter is closed")
-    yield from _set(at.axis, at.position, 30.0)
+    yield from _set(at.axis, at.position, at.patience_s)
 
 
 def _set(device: Any, value: Any, timeout_s: float) -> Plan:

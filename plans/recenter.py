@@ -100,7 +100,7 @@ def _tell(work: Work, moved: Displacement) -> Plan:
     stage = work.beamline.sample_stage
     axes = (
         ("across", moved.across, stage.x, "sample x", "across the beam"),
-        ("up", moved.up, getattr(stage, "z", None), "sample z", "up"),
+        ("up", moved.up, getattr(stage, "z", None), "sample z", "up, towards higher rows"),
     )
     for name, pixels, axis, axis_name, words in axes:
         _found(work, name, pixels, f"the sample went {{}} {words}")

@@ -19,13 +19,14 @@ from voltomo.model.scan_spec import Block, PlanName, ScanSpec
 from voltomo.model.stream_names import STREAMS, TRIGGERS
 from voltomo.model.sweep_parts import blind_wedge_deg
 from voltomo.plans.arithmetic import approach_deg
-from voltomo.plans.beam_there import beam_gone_since, clear_of_top_up, why_interrupted
+from voltomo.plans.baseline import read_baseline
+from voltomo.plans.beam_there import beam_gone_since, demand_beam, why_interrupted
 from voltomo.plans.blocks import run_block
 from voltomo.plans.clean_up import Home, clean_up, put_to_rest
 from voltomo.plans.posture import Posture
 from voltomo.plans.preflight import Facts, demand_closed, fit, preflight
 from voltomo.plans.priming import check_priming
-from voltomo.plans.protocols import TomographyBeamline, alignment_axes, further_devices
+from voltomo.plans.protocols import TomographyBeamline
 from voltomo.plans.stand import Stand
 from voltomo.plans.stop_when import Decisions
 from voltomo.plans.stubs import Run, Take, collect_frames, collect_triggers
@@ -102,6 +103,8 @@ def scan(
     token = None
     try:
         yield from takes.watch()
+        # Behind another scan of the same call there is no way back yet, and so no pause.
+        yield from bps.checkpoint()
         asked = yield from takes.undisturbed(lambda: fit(beamline, spec))
         facts = yield from takes.undisturbed(lambda: preflight(beamline, asked))
         if live is not None:
@@ -226,7 +229,7 @@ def _blocks(run: Run, at: _Progress) -> Plan:
     beamline, spec, takes = run.beamline, run.spec, run.takes
     yield from bps.checkpoint()
     yield from bps.trigger(beamline.watch, group="devices there")
-    yield from _baseline(run)
+    stood = yield from read_baseline(beamline)
     yield from bps.declare_stream(beamline.trigger, name=TRIGGERS, collect=True)
     blocks = spec.blocks()
     for stream in dict.fromkeys(STREAMS[block.kind] for block in blocks):
@@ -243,7 +246,7 @@ def _blocks(run: Run, at: _Progress) -> Plan:
     yield from takes.undisturbed(at.stand.home)
     if run.posture is not None:
         yield from takes.undisturbed(run.posture.leave)
-    yield from _baseline(run)
+    yield from read_baseline(beamline, stood)
     at.whole = True
 
 
@@ -301,15 +304,15 @@ def _ready(run: Run, at: _Progress, block: Block) -> Plan:
     yield from bps.wait(_TURNED)
     if block.kind == "flats":
         yield from at.stand.beside()
-        yield from clear_of_top_up(run.beamline, block.seconds)
+        yield from demand_beam(run.beamline)
         return
     yield from at.stand.at(block.place)
-    yield from clear_of_top_up(run.beamline, 0.0 if block.stepped else block.seconds)
     if run.posture is not None:
         yield from run.posture.take(block)
     if at.first_sweep_s is None:
         at.first_sweep_s = time.monotonic()
     yield from _until(at.first_sweep_s + block.due_s)
+    yield from demand_beam(run.beamline)
 
 
 def _until(due_s: float) -> Plan:
@@ -323,22 +326,3 @@ def _next_place(run: Run, position: int) -> Place:
     """Where the next sweep is taken; home where none follows."""
     following = run.spec.blocks()[position + 1 :]
     return next((block.place for block in following if block.kind == "sweep"), HOME)
-
-
-def _baseline(run: Run) -> Plan:
-    """Where everything stands, one event."""
-    beamline = run.beamline
-    further = further_devices(beamline)
-    devices = [
-        beamline.rotation,
-        beamline.sample_stage,
-        beamline.energy,
-        beamline.beam_monitor,
-        beamline.shutter,
-        *(axis for axis in alignment_axes(beamline).values() if axis not in further),
-        *further,
-    ]
-    yield from bps.create(name="baseline")
-    for device in devices:
-        yield from bps.read(device)
-    yield from bps.save()

@@ -96,7 +96,11 @@ class Decisions:
             )
         self.reason = ""
         self._spec, self._source = spec, source
-        self._sweeps = [block for block in spec.blocks() if block.kind == "sweep"]
+        self._parts: dict[int | None, list[Block]] = {}
+        for block in spec.blocks():
+            if block.kind == "sweep":
+                self._parts.setdefault(block.sweep, []).append(block)
+        self._asked: set[str] = set()
         self._patience_s = 0.0 if spec.stop_when is None else spec.stop_when.patience_s
         self._latest: dict[str, Any] = {}
 
@@ -114,8 +118,11 @@ class Decisions:
         target, source = self._spec.stop_when, self._source
         if target is None or source is None or block.kind != "sweep":
             return
-        done = self._sweeps.index(block) + 1
-        if done < target.fewest_sweeps or done == len(self._sweeps):
+        # Behind a pause a plan asks again what it has recorded already.
+        if self.ended or block.name in self._asked or block != self._parts[block.sweep][-1]:
+            return
+        done = list(self._parts).index(block.sweep) + 1
+        if done < target.fewest_sweeps or done == len(self._parts):
             return
 
         def rests_on_it(verdict: Verdict) -> bool:
@@ -131,15 +138,16 @@ class Decisions:
         yield from bps.create(name=DECISIONS)
         yield from bps.read(self)
         yield from bps.save()
+        self._asked.add(block.name)
 
     def _decide(self, target: Target, verdict: Verdict, ends: bool, done: int) -> None:
-        taken = sum(block.count for block in self._sweeps[:done])
-        asked = sum(block.count for block in self._sweeps)
+        counts = [sum(block.count for block in parts) for parts in self._parts.values()]
+        taken, asked = sum(counts[:done]), sum(counts)
         saved = 1 - taken / asked
         said = _said(verdict)
         if ends:
             self.reason = (
-                f"the target was reached ({target.words}) after {done} of {len(self._sweeps)} "
+                f"the target was reached ({target.words}) after {done} of {len(self._parts)} "
                 f"sweeps: {said}; {100 * saved:.0f} % of the dose of the sweeps was saved"
             )
         self._latest = {
@@ -147,7 +155,7 @@ class Decisions:
             "decision_verdict": said,
             "decision_ends": int(ends),
             "decision_sweeps": done,
-            "decision_sweeps_asked": len(self._sweeps),
+            "decision_sweeps_asked": len(self._parts),
             "decision_projections": taken,
             "decision_projections_asked": asked,
             "decision_saved_fraction": saved if ends else 0.0,

@@ -20,8 +20,9 @@ from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block
 from voltomo.plans.arithmetic import beam_seconds, trigger_deadline_s
 from voltomo.plans.beam_record import BeamRecord
-from voltomo.plans.beam_there import beam_gone_since, clear_of_top_up
+from voltomo.plans.beam_there import beam_gone_since, clear_of_top_up, demand_beam
 from voltomo.plans.clean_up import put_points_to_rest
+from voltomo.plans.optics import demand_front_end
 from voltomo.plans.preflight import demand_closed, demand_devices
 from voltomo.plans.protocols import PointBeamline
 from voltomo.plans.stubs import ARM_S, LEASE_S
@@ -45,6 +46,7 @@ def with_beam(
     points: int | None = None,
     gate: Gate | None = None,
     last_scan: bool = False,
+    read_out_s: float = 0.0,
     md: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Run a plan that triggers and reads detectors, with beam for every exposure.
@@ -75,6 +77,9 @@ def with_beam(
         By whether the plan stages the camera if not given.
     last_scan : bool
         Whether it may take what the sample's policy keeps back for the end of a series.
+    read_out_s : float
+        How much later a rolling shutter exposes the last row than the first; in a session as the
+        beamline file says.
     md : mapping, optional
         Further entries of the start document.
 
@@ -93,7 +98,7 @@ def with_beam(
     if not (math.isfinite(exposure_s) and exposure_s > 0):
         plan.close()
         raise ScanRefused(f"expected an exposure above 0 s, saw {exposure_s:g} s; no beam was used")
-    wanted = _Wanted(sample, exposure_s, points, gate, last_scan, dict(md or {}))
+    wanted = _Wanted(sample, exposure_s, points, gate, last_scan, dict(md or {}), read_out_s)
     return (yield from _lit_and_rest(beamline, plan, wanted))
 
 
@@ -131,6 +136,7 @@ class _Wanted:
     gate: Gate | None
     last_scan: bool
     md: dict[str, Any]
+    read_out_s: float
 
 
 @dataclass
@@ -192,8 +198,9 @@ class _Lit:
         yield from demand_devices(beamline)
         self.stops_seen = int((yield from bps.rd(beamline.lease.stops)))
         yield from demand_closed(beamline)
+        yield from demand_front_end(beamline)
         travel_s = float((yield from bps.rd(beamline.shutter.travel_s)))
-        self.window = beam_window(self.wanted.exposure_s, travel_s)
+        self.window = beam_window(self.wanted.exposure_s, travel_s, self.wanted.read_out_s)
         yield from self.record.begin()
         yield from bps.trigger(beamline.watch, group="devices there")
 
@@ -303,6 +310,7 @@ class _Lit:
             trigger_deadline_s=trigger_deadline_s(wanted.exposure_s) if by_trigger else None,
             stops_seen=self.stops_seen,
         )
+        yield from demand_beam(beamline)
         yield from clear_of_top_up(beamline, self.seconds)
         self.groups, self.lit_s = set(), time.monotonic()
         yield from self._done(bps.abs_set, beamline.lease, request, patience_s=LEASE_S)

@@ -67,6 +67,10 @@ class BeamLossSuspender:
         if not gone:
             self._release()
             return
+        if engine.state.is_paused:
+            # A pause ends a suspension: it is asked for anew once the engine runs again.
+            self._asked = False
+            return
         # In a clean-up, which needs no beam, an engine that cannot resume would abort.
         if self._asked or not engine.state.is_running or not engine.resumable:
             return

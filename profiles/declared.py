@@ -16,8 +16,11 @@ from voltomo.runtime.yaml_file import mistake_at, sentence
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _TAKEN = frozenset(
-    {*EVERYWHERE, "watch", "further", "states", "axes", "rotation_range", "guard", "trigger_box"}
-)
+    {
+        *EVERYWHERE, "watch", "further", "states", "axes", "rotation_range", "guard", "trigger_box",
+        "presence", "snapshots",
+    }
+)  # fmt: skip
 
 
 def declared(given: Any) -> Any:

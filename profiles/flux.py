@@ -18,6 +18,7 @@ from voltomo.dose.flux_calibration import (
     save_calibration,
 )
 from voltomo.dose.flux_detectors import IonChamber, Photodiode
+from voltomo.plans.calibrate_flux import POINT
 from voltomo.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class _Events:
 
     def __init__(self) -> None:
         self._streams: dict[str, str] = {}
-        self._groups: list[tuple[list[float], list[dict[str, Any]]]] = []
+        self._groups: dict[int, tuple[list[float], list[dict[str, Any]]]] = {}
         self._dark = False
 
     def __call__(self, name: str, doc: Any) -> None:
@@ -185,21 +186,22 @@ class _Events:
                 self._take(self._streams[doc["descriptor"]], data)
 
     def _take(self, stream: str, data: dict[str, Any]) -> None:
-        dark = stream == "dark"
+        dark, number = stream == "dark", int(data[POINT])
         if dark and not self._dark:
-            self._groups.append(([], []))
+            # A point that was cut short is taken again, from its darks on.
+            self._groups[number] = ([], [])
         self._dark = dark
         if dark:
-            self._groups[-1][0].append(float(data[_DETECTOR]))
+            self._groups[number][0].append(float(data[_DETECTOR]))
         else:
-            self._groups[-1][1].append(data)
+            self._groups[number][1].append(data)
 
     def points(
         self, kind: Photodiode | IonChamber, area_mm2: float, profile: BeamProfile | None
     ) -> list[FluxPoint]:
         """One for each energy and attenuator."""
         found: list[FluxPoint] = []
-        for dark_A, rows in self._groups:
+        for dark_A, rows in self._groups.values():
             if not rows:
                 continue
             found.append(

@@ -37,7 +37,10 @@ def namespace(session: Session) -> dict[str, Any]:
         name: getattr(session.beamline, name)
         for name in ("rotation", "sample_stage", "camera", "trigger", "beam_monitor", "energy")
     }
+    read_out_s = 1e-6 * session.file.row_delay_us * (session.file.rows - 1)
     return {
+        # First: no device takes the name of a plan away.
+        **session.beamline.further,
         "RE": session.RE,
         "session": session,
         "beamline": session.beamline,
@@ -53,14 +56,13 @@ def namespace(session: Session) -> dict[str, Any]:
         "wait_verdict": wait_verdict,
         "stop_when": stop_when,
         "calibrate_flux": partial(calibrate_flux, session),
-        "with_beam": partial(with_beam, session.beamline),
+        "with_beam": partial(with_beam, session.beamline, read_out_s=read_out_s),
         "align": aligning.align,
         "recenter": aligning.recenter,
         "spec": _spec_maker(session),
         "bp": plans,
         "bps": plan_stubs,
         **devices,
-        **session.beamline.further,
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 import scipy.ndimage
 
 from voltomo.analysis.gas import GasSettings, GasWatch, chance, find_gas
-from voltomo.analysis.gas_registration import shift_between
+from voltomo.analysis.gas_registration import NotRegistered, registered
 
 LIQUID = 0.1
 NOISE = 0.03
@@ -65,8 +65,35 @@ def test_what_grows_brighter_is_no_gas() -> None:
 
 @pytest.mark.parametrize("shift", [(0.3, -0.45, 0.2), (1.5, 2.2, -1.7)])
 def test_volumes_are_registered_below_a_tenth_of_a_voxel(shift) -> None:
-    found = shift_between(sample(1), sample(2, shift))
-    np.testing.assert_allclose(found, shift, atol=0.1)
+    moved, seen = registered(sample(1), sample(2, shift), 0.5)
+    still = sample(1, noise=0.0)
+    assert float(np.std((moved - still)[seen])) < 1.2 * NOISE
+
+
+@pytest.mark.parametrize(
+    "shift",
+    [(-7.0, 0.0, 0.0), (0.0, -7.0, 5.0), (-3.0, 8.0, -8.0), (0.0, 9.0, 0.0), (0.0, 0.0, 12.0)],
+)
+def test_large_movement_is_no_gas_and_hides_none(shift: tuple[float, float, float]) -> None:
+    assert find_gas(sample(20), sample(21, shift), LIQUID) == ()
+    at = room()
+    found = find_gas(sample(20), sample(22, shift, at), LIQUID)
+    assert math.dist((found[0].z, found[0].y, found[0].x), at) < 1.0
+
+
+def test_what_cannot_be_registered_is_passed_over_and_the_watch_says_why() -> None:
+    at, watch = room(), GasWatch(LIQUID)
+    watch.take(sample(1))
+    assert watch.take(sample(2, bubble=at)) == ()
+    assert watch.silent_because == ""
+    for wrong in (sample(3)[::-1, ::-1].copy(), np.zeros((32, 48, 48), np.float32)):
+        assert watch.take(wrong) == ()
+        assert "no gas was sought" in watch.silent_because.lower()
+    assert len(watch.take(sample(4, bubble=at))) == 1
+    assert watch.silent_because == ""
+    noise = np.random.default_rng(1).normal(size=(2, 32, 48, 48)).astype(np.float32)
+    with pytest.raises(NotRegistered):
+        find_gas(noise[0], noise[1], LIQUID)
 
 
 def test_one_volume_alone_does_not_alarm() -> None:

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.dose.guard_rig import Rig
-from voltomo.dose.beam_profile import profile_of
+from voltomo.dose.beam_profile import BeamProfile, profile_of
 from voltomo.dose.flux_calibration import (
     CalibrationRefused,
     FluxCalibration,
@@ -238,3 +238,19 @@ def test_a_second_session_on_a_sample_is_refused_and_the_first_named() -> None:
     refused = rig.request(holder="ben's session")
     assert not refused["ok"]
     assert "of anna's session) has the beam; wait until it is settled" in refused["error"]
+
+
+def test_a_profile_that_comes_while_the_guard_runs_counts_no_less() -> None:
+    # The middle gets 1.2 times the mean, so that a count means less on average.
+    flat = BeamProfile(
+        width_mm=2, height_mm=1, peak_over_mean=1.5, middle_over_mean=1.2, fills_field=False
+    )
+    with_profile = _calibration().model_copy(update={"profile": flat})
+    plain = _record(_calibration()).scale.at(NOW_S).per_count
+    record = _record(with_profile)
+    assert record.scale.at(NOW_S).per_count == pytest.approx(1.5 * plain)
+    # A guard that knew of a steeper beam from its start reckons with that already.
+    known = _record(with_profile, beam_peak_over_mean=1.6)
+    assert known.scale.at(NOW_S).per_count == pytest.approx(plain)
+    record.scale.take(_calibration())
+    assert record.scale.at(NOW_S).per_count == pytest.approx(plain)

@@ -11,7 +11,7 @@ import pytest
 from tests.virtual_beamline import VirtualBeamline, refused
 from voltomo.records.alignments import alignments_in
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.long]
 
 SESSION = """
 import json, sys

@@ -16,7 +16,7 @@ from voltomo.model.keep_out import KeepOut
 from voltomo.model.names import run_name
 from voltomo.model.rotation_range import RotationRange
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.long]
 
 DAY = """
 import json, sys, time

@@ -25,7 +25,7 @@ from voltomo.model.scan_spec import ScanSpec
 from voltomo.twin.settings import TwinSettings
 from voltomo.twin.truth import fluence
 
-pytestmark = [pytest.mark.twin, pytest.mark.slow]
+pytestmark = [pytest.mark.twin, pytest.mark.long]
 
 CALIBRATE = """
 import sys

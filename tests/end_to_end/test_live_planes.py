@@ -17,7 +17,7 @@ from voltomo.model.names import run_name
 from voltomo.twin.phantom import Phantom
 from voltomo.twin.settings import TwinSettings
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.long]
 
 TILT_DEG = 30.0
 MOVED = Oblique(centre=(10.0, 0.0, 0.0), normal=(0.0, 0.3, 1.0))

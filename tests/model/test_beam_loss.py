@@ -63,3 +63,11 @@ def test_a_fill_of_the_ring_is_waited_for_where_that_is_asked() -> None:
     assert judge.hold_s(100, 63.5) == 0
     assert judge.hold_s(100, 90.0) > 0
     assert BeamJudge(BeamLossLimits()).hold_s(1e6, 0.0) == 0
+
+
+def test_a_countdown_that_stands_still_holds_nothing_for_good() -> None:
+    judge = BeamJudge(BeamLossLimits(hold_for_top_up=True, after_top_up_s=3))
+    judge.look({TOP_UP: 60.0}, 0.0)
+    assert judge.hold_s(10, 55.0) == pytest.approx(8.0)
+    assert judge.hold_s(10, 62.0) == pytest.approx(3.0)
+    assert judge.hold_s(10, 63.1) == 0

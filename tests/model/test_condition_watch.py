@@ -133,3 +133,11 @@ def test_time_that_steps_back_is_refused() -> None:
 def test_conditions_that_cannot_be_are_refused(settings, says) -> None:
     with pytest.raises(ValidationError, match=says):
         Condition.model_validate(settings)
+
+
+def test_a_crossing_that_was_foreseen_is_told_once_at_each_crossing() -> None:
+    watch = ConditionWatch(Condition(quantity="soc", at=0.5, once="crossing"), poll_s=2)
+    cycle = ramp(0.1, 0.9), ramp(0.9, 0.1, 4000), ramp(0.1, 0.9, 8000)
+    crossings = fired(watch, [reading for part in cycle for reading in part], lead_s=120)
+    assert [c.time_s for c in crossings] == pytest.approx([1800, 9800], abs=0.1)
+    assert all(crossing.expected for crossing in crossings)

@@ -50,3 +50,29 @@ def test_a_reading_that_is_no_number_changes_nothing() -> None:
     with pytest.raises(ValueError, match="stays as it was"):
         counter.add(1, math.nan, 1.0, 3.5)
     assert counter.soc == 0.2
+
+
+def test_one_long_rest_tells_no_more_than_a_short_one() -> None:
+    counter = SocCounter(2.0, 0.6, 0.003, **TABLE, ocv_sigma_V=5e-3)
+    sigmas: list[float] = []
+    for minute in range(600):
+        counter.add(60.0 * minute, 0.0, 0.0, 3.71)
+        sigmas.append(counter.sigma)
+    assert sigmas[31] < 0.003
+    assert sigmas[-1] == pytest.approx(sigmas[31])
+
+
+@pytest.mark.parametrize("voltage_V", [2.99, 4.21])
+def test_a_voltage_that_the_table_does_not_hold_tells_nothing(voltage_V: float) -> None:
+    counter = SocCounter(2.0, 0.6, 0.1, **TABLE)
+    for minute in range(60):
+        counter.add(60.0 * minute, 0.0, 0.0, voltage_V)
+    assert (counter.soc, counter.sigma) == (0.6, 0.1)
+
+
+def test_at_an_end_of_the_table_it_is_known_as_well_as_its_slope_says() -> None:
+    counter = SocCounter(2.0, 0.9, 10.0, **TABLE, ocv_sigma_V=5e-3)
+    for minute in range(32):
+        counter.add(60.0 * minute, 0.0, 0.0, 4.2)
+    assert counter.soc == pytest.approx(1.0, abs=1e-4)
+    assert counter.sigma == pytest.approx(5e-3, rel=1e-3)

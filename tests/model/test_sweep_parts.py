@@ -118,3 +118,13 @@ def test_a_rolling_shutter_is_exposed_later_row_by_row() -> None:
     np.testing.assert_allclose(table.read_out_deg, 50 * 0.007)
     still = join(triggers, frames, ClockMap(0.0), scan.exposure_s)
     assert not still.read_out_deg.any()
+
+
+def test_what_a_leaning_axis_lacks_is_told_once_for_all_turns() -> None:
+    once = spec(blind_sectors=((80.0, 100.0),))
+    whole = {"projections": 360, "step_deg": 1.0, "tilt_deg": 30.0}
+    turned = once.geometry.model_copy(update=whole)
+    two = ScanSpec.model_validate(once.model_dump() | {"geometry": turned, "turns": 2})
+    one = ScanSpec.model_validate(once.model_dump() | {"geometry": turned})
+    assert len(blind_wedge_deg(one)) == 1
+    assert blind_wedge_deg(two) == blind_wedge_deg(one)

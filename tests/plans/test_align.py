@@ -277,6 +277,23 @@ def test_a_sample_is_brought_back_below_the_rotation_and_told_of_upon_it() -> No
 
 
 def test_the_exposure_aims_at_the_middle_and_stays_within_its_range() -> None:
-    assert next_exposure_s(0.02, 20100, 100, False, OPTIONS) == pytest.approx(0.02 * 2.2937, 1e-3)
+    assert next_exposure_s(0.02, 20100, 100, False, OPTIONS) == pytest.approx(0.02 * 2.2887, 1e-4)
     assert next_exposure_s(0.02, 65535, 100, True, OPTIONS) == pytest.approx(0.003)
     assert next_exposure_s(0.02, 101, 100, False, OPTIONS) == OPTIONS.longest_exposure_s
+
+
+def test_a_beam_that_was_stopped_between_two_small_scans_is_not_asked_for_again() -> None:
+    devices = whole_beamline()
+
+    class Stopped(Told):
+        """Somebody stops the beam while the first radiographs are read back."""
+
+        def radiographs(self, uid: str) -> Any:
+            devices.lease.stops.value = 4
+            return super().radiographs(uid)
+
+    driver = Aligner()
+    with pytest.raises(ScanFailed, match="the beam was stopped by hand"):
+        driver.run(align(devices, ASKED, Stopped(), options=OPTIONS))
+    asked = [m.args[0].purpose for _, m in driver.of("set", "lease") if m.args[0] is not None]
+    assert asked == ["flats_before"]

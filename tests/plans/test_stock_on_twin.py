@@ -13,7 +13,7 @@ from tests.devices.bench import Bench, bench
 from voltomo.dose.ledger import Ledger
 from voltomo.runtime.log_reader import LogReader
 
-pytestmark = [pytest.mark.twin, pytest.mark.slow]
+pytestmark = [pytest.mark.twin, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +25,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 RUN = """
 import threading
-from bluesky import RunEngine, plans as bp
+from bluesky import plans as bp
 from bluesky.utils import RunEngineInterrupted
 from voltomo.plans.with_beam import with_beam
+from voltomo.profiles.engine import SessionEngine
+from voltomo.profiles.interrupts import Interrupts
 beamline = connect_beamline("VT:", 30.0, frames_folder=folder / "frames")
 camera, rotation, x = beamline.camera, beamline.rotation, beamline.sample_stage.x
-RE = RunEngine({})
+RE = SessionEngine(Interrupts())
 documents, settled = [], []
 RE.subscribe(lambda name, document: documents.append((name, document)))
 beamline.lease.engine_running = lambda: str(RE.state) == "running"
@@ -148,6 +150,7 @@ from voltomo.model.beam_loss import BeamLossLimits
 from voltomo.model.geometry import Geometry
 from voltomo.model.pv_names import PvNames
 from voltomo.model.scan_spec import ScanSpec
+from voltomo.plans.scan import scan
 from voltomo.plans.tomography import tomography
 from voltomo.profiles.beam_loss import BeamLossSuspender
 from voltomo.twin.world import Fault, World
@@ -175,7 +178,10 @@ geometry = Geometry(rows=64, columns=48, pixel_um=2.5, step_deg=3.0, projections
 spec = ScanSpec(sample="cell", geometry=geometry, exposure_s=0.015, period_s=0.02, darks=5,
                 flats_before=5, flats_after=5)
 dump_when(lambda: beamline.lease.held and beamline.rotation.moving)
-RE(tomography(beamline, spec))
+def two_runs():
+    yield from scan(beamline, spec.model_copy(update={"sweeps": 0, "flats_after": 0}))
+    yield from tomography(beamline, spec)
+RE(two_runs())
 takes = [[e["take_block"], e["take_number"], e["take_outcome"], e["take_reason"]]
          for e in events("takes")]
 answer(light=light, points=points, takes=takes, stop=documents[-1][1]["exit_status"],

@@ -15,7 +15,7 @@ from voltomo.model.scan_spec import ScanSpec
 from voltomo.model.target import Target, judge
 from voltomo.model.verdict import Verdict
 from voltomo.plans.scan import scan
-from voltomo.plans.stop_when import stop_when
+from voltomo.plans.stop_when import Decisions, stop_when
 from voltomo.plans.words import ScanRefused
 from voltomo.records.nxtomo import export_nxtomo
 from voltomo.records.report import write_report
@@ -115,6 +115,30 @@ def test_the_fewest_sweeps_are_taken_at_any_rate(tmp_path: Path) -> None:
     wanted = spec(at_most=100.0, fewest_sweeps=4)
     _, found = taken(tmp_path / "run", wanted, Worker(wanted))
     assert [decision.sweeps for decision in found.record.decisions] == [4]
+
+
+def test_a_sweep_that_passes_a_blind_sector_counts_once_and_with_its_last_part() -> None:
+    wanted = ScanSpec.model_validate(spec().model_dump() | {"blind_sectors": ((80, 100),)})
+    worker = Worker(wanted)
+    worker.sweeps = [block for block in worker.sweeps if block.name.endswith("_part_1")]
+    assert len(worker.sweeps) == SWEEPS
+    decisions, driver = Decisions(wanted, worker), Driver()
+    for block in wanted.blocks():
+        if decisions.wants(block):
+            driver.run(decisions.after(block, UID))
+    assert worker.asked == 2
+    assert decisions.reason.startswith("the target was reached")
+    assert "after 3 of 6 sweeps" in decisions.reason
+    assert decisions.read()["decision_saved_fraction"]["value"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_what_was_decided_is_not_decided_again_behind_a_pause() -> None:
+    wanted = spec(at_most=0.1)
+    decisions, driver = Decisions(wanted, Worker(wanted)), Driver()
+    second = [block for block in wanted.blocks() if block.kind == "sweep"][1]
+    for _ in range(2):
+        driver.run(decisions.after(second, UID))
+    assert len(driver.of("save")) == 1
 
 
 def test_a_target_without_anybody_to_judge_is_refused_before_any_beam() -> None:

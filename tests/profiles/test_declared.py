@@ -71,6 +71,7 @@ def test_declared_devices_come_beside_those_that_the_virtual_beamline_serves(
         (("kind: Sensor, ", ""), "devices.oven: needs 'kind': one of Axis"),
         (("travel_s: 4", "travel_s: soon"), "devices.safety.travel_s: must be a number"),
         (("oven: {", "energy: {"), "devices.energy: stands on every beamline"),
+        (("oven: {", "presence: {"), "devices.presence: stands on every beamline"),
         (("oven: {", "Oven 2: {"), "is no name: small letters"),
         (("kind: Sensor", "kind: ophyd.sim.SynAxis"), "there is no kind 'ophyd.sim.SynAxis'"),
         (("distance:", "distanc:"), "there is no axis 'distanc'; did you mean 'distance'?"),

@@ -44,7 +44,11 @@ def truth(z: float) -> NDArray[np.float32]:
 
 
 def nxtomo(
-    path: Path, angles: NDArray[np.float64] = ANGLES, tilt_deg: float = 0.0, **changes: Any
+    path: Path,
+    angles: NDArray[np.float64] = ANGLES,
+    tilt_deg: float = 0.0,
+    roll_deg: float = 0.0,
+    **changes: Any,
 ) -> Path:
     """As this program writes it: darks, flats, projections, flats."""
     made = counts(angles) | changes
@@ -70,6 +74,9 @@ def nxtomo(
         if tilt_deg:
             entry["sample/transformations/tilt"] = tilt_deg
             entry["sample/transformations/tilt"].attrs["units"] = "deg"
+        if roll_deg:
+            entry["voltomo/roll_angle"] = roll_deg
+            entry["voltomo/roll_angle"].attrs["units"] = "degree"
     return path
 
 

@@ -3,7 +3,10 @@
 import errno
 import json
 import os
+import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,6 +154,35 @@ def test_a_disk_that_is_full_is_said_before_and_meanwhile(
     said: list[str] = []
     run(wish, said)
     assert said[0] == "goes on after 1 of 3 slabs"
+
+
+def test_a_disk_that_is_really_full_leaves_nothing_half_written(tmp_path: Path) -> None:
+    file, output = nxtomo(tmp_path / "scan.nxs"), tmp_path / "a.ome.zarr"
+    whole = Wish(file=file, output=tmp_path / "whole.ome.zarr", axis_column=AXIS)
+    run(whole)
+
+    def sizes(path: Path) -> dict[str, int]:
+        found = (path / "0" / "c").rglob("*")
+        return {str(p.relative_to(path)): p.stat().st_size for p in found if p.is_file()}
+
+    complete = sizes(whole.output)
+    command = [Path(sys.executable).parent / "voltomo", "recon", file, "--output", output]
+    command += ["--axis", str(AXIS)]
+    most = min(complete.values()) // 2
+    # The kernel refuses what goes beyond it, as it does on a disk or a quota that is full.
+    full = subprocess.run(
+        command, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )  # fmt: skip
+    assert full.returncode == 1
+    assert f"the disk of {output} is full; make room first: slabs that are done stay" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert sizes(output) == {}
+    assert read_done(output).slabs == {}
+    assert opened(output).attrs["voltomo"]["complete"] is False
+    run(whole.model_copy(update={"output": output}))
+    assert sizes(output) == complete
+    np.testing.assert_array_equal(volume_of(output), volume_of(whole.output))
 
 
 def test_a_large_layout_needs_a_large_disk(tmp_path: Path) -> None:

@@ -54,6 +54,28 @@ def test_a_laminography_becomes_a_volume(file: Path, tmp_path: Path) -> None:
     assert record["plan"]["tilt_deg"] == made.plan.tilt_deg == pytest.approx(TILT)
 
 
+@pytest.mark.parametrize("binning", [1, 2])
+def test_the_roll_that_the_file_says_is_followed(tmp_path: Path, binning: int) -> None:
+    stage = Stage(ROWS, COLUMNS, AXIS, tilt_deg=TILT, roll_deg=8.0)
+    made: dict[str, Any] = counts(ANGLES, stage=stage)
+    middle = (ROWS - 1) / 2
+    right = np.mean([truth(row - middle) for row in (26, 27)], axis=0)
+    right = right.reshape(COLUMNS // binning, binning, -1, binning).mean(axis=(1, 3))
+    likeness: dict[float, float] = {}
+    for roll_deg in (8.0, 0.0, -8.0):
+        file = nxtomo(tmp_path / f"{roll_deg}.nxs", ANGLES, TILT, roll_deg, **made)
+        output = tmp_path / f"{roll_deg}.ome.zarr"
+        wish = Wish(file=file, output=output, axis_column=AXIS, binning=binning)
+        said: list[str] = []
+        assert run(wish, said).plan.roll_deg == roll_deg
+        assert any("rolled by 8.000 deg" in line for line in said) == (roll_deg == 8.0)
+        likeness[roll_deg] = disc_correlation(
+            volume_of(output)[26 // binning : 28 // binning].mean(axis=0), right, 0.8
+        )
+    assert likeness[8.0] > (0.95 if binning == 1 else 0.85)
+    assert likeness[8.0] > likeness[0.0] + 0.03 > likeness[-8.0]
+
+
 def test_it_goes_on_after_an_interruption_and_bins(file: Path, tmp_path: Path) -> None:
     whole = Wish(file=file, output=tmp_path / "whole.ome.zarr", axis_column=AXIS, binning=2)
     run(whole)

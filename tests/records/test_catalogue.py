@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,39 +36,40 @@ pytestmark = [
 OWN = CatalogueSettings()
 
 
+def bad_run(folder: RunFolder) -> str:
+    """Events of a stream that was never described."""
+    with RunLog(folder.run_log) as log:
+        log("start", {"uid": "bad-run", "time": 1.0})
+        log(
+            "event",
+            {
+                "uid": "e",
+                "descriptor": "bad-run-none",
+                "time": 1.0,
+                "seq_num": 1,
+                "data": {"x": 1.0},
+                "timestamps": {"x": 1.0},
+                "run_start": "bad-run",
+            },
+        )
+        log("stop", {"uid": "s", "time": 2.0, "run_start": "bad-run",
+                     "exit_status": "success"})  # fmt: skip
+    return "bad-run"
+
+
 class Filled:
     """A run folder with runs of every kind, and what came of filling its catalogue."""
 
     def __init__(self, root: Path) -> None:
         self.folder = RunFolder(root)
         self.whole = SyntheticRun(self.folder, small_spec(sweeps=2), lost=(30,)).write()
-        self.bad = self.bad_run()
+        self.bad = bad_run(self.folder)
         self.poor = SyntheticRun(self.folder).write()
         self.lost = sorted(self.folder.frames.glob(f"*{self.poor.uid[:8]}*flats*.h5"))[0]
         self.lost.unlink()
         self.count = count_run(self.folder)
         self.open = SyntheticRun(self.folder, last=9, stop=None).write()
         self.fill()
-
-    def bad_run(self) -> str:
-        """Events of a stream that was never described."""
-        with RunLog(self.folder.run_log) as log:
-            log("start", {"uid": "bad-run", "time": 1.0})
-            log(
-                "event",
-                {
-                    "uid": "e",
-                    "descriptor": "bad-run-none",
-                    "time": 1.0,
-                    "seq_num": 1,
-                    "data": {"x": 1.0},
-                    "timestamps": {"x": 1.0},
-                    "run_start": "bad-run",
-                },
-            )
-            log("stop", {"uid": "s", "time": 2.0, "run_start": "bad-run",
-                         "exit_status": "success"})  # fmt: skip
-        return "bad-run"
 
     def fill(self) -> None:
         """Fill a catalogue in which a filler was killed while it wrote a run."""
@@ -241,6 +244,50 @@ def test_a_server_is_filled_over_http_and_trouble_with_it_is_no_fault_of_the_run
     assert state is not None
     assert state.trouble == ""
     assert state.runs == (uid,)
+
+
+def test_what_was_set_aside_is_not_forgotten_after_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voltomo.records.filler._PATIENCE_S", (0.0, 0.0))
+    folder = RunFolder(tmp_path).create()
+    bad, first = bad_run(folder), count_run(folder)
+    filler = Filler(folder, OWN)
+
+    def filled() -> CatalogueState:
+        filler.follow()
+        state = filler.fill()
+        assert state is not None
+        return state
+
+    assert list(filled().set_aside) == [bad]
+    second = count_run(folder)
+
+    def rename(old: str, new: str) -> None:
+        with closing(sqlite3.connect(folder.catalogue / "catalogue.db")) as database:
+            database.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    rename("nodes", "hidden")
+    troubled = filled()
+    assert troubled.trouble != ""
+    assert list(troubled.set_aside) == [bad]
+    rename("hidden", "nodes")
+    state = filled()
+    filler.close()
+    assert set(state.runs) == {first, second}
+    assert (list(state.set_aside), state.trouble) == ([bad], "")
+    assert read_state(folder) == state
+    # What was read for it is not read again: a log whose beginning is spoilt shows.
+    assert state.followed.number > 0
+    third = count_run(folder)
+    with folder.run_log.open("r+b") as log:
+        log.write(b"spoilt")
+    assert "2 runs, 1 wait, 1 set aside" in str(lag_sentence(folder))
+    replaced = RunFolder(tmp_path / "other").create()
+    count_run(replaced)
+    state.write(replaced)
+    assert "1 wait" in str(lag_sentence(replaced))
+    assert third not in state.runs
 
 
 def test_keys_that_others_can_read_are_refused(tmp_path: Path) -> None:

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tests.records.synthetic import SyntheticRun, contents
+from tests.records.synthetic import SyntheticRun, contents, small_spec
 from voltomo.cli.main import app
 from voltomo.records.dxchange import DXchangeProjection, export_dxchange
 from voltomo.records.frame_stacks import NothingToExport
 from voltomo.records.nxtomo import export_nxtomo
 from voltomo.records.scan import read_scan
 from voltomo.runtime.log_reader import LogReader
-from voltomo.runtime.recorded_scan import RecordedScan
+from voltomo.runtime.recorded_rows import open_rows
+from voltomo.runtime.recorded_scan import RecordedHead, RecordedScan
 from voltomo.runtime.run_folder import RunFolder
 
 
@@ -62,6 +63,22 @@ def test_our_reader_plays_it_as_it_plays_the_nxtomo_file(run: SyntheticRun, tmp_
     for name in ("sample", "exposure_s", "energy_keV", "title"):
         assert getattr(ours, name) == getattr(nexus, name)
     assert ours.pixel_um == pytest.approx(nexus.pixel_um)
+
+
+def test_a_laminography_keeps_its_tilt_and_its_axis(tmp_path: Path) -> None:
+    spec = small_spec(tilt_deg=30.0)
+    geometry = spec.geometry.model_copy(update={"axis_column": 21.75})
+    spec = spec.model_copy(update={"geometry": geometry})
+    run = SyntheticRun(RunFolder(tmp_path), spec).write()
+    scan = read_scan(run.folder, run.uid)
+    for path in (
+        export_dxchange(scan, tmp_path / "scan.h5"),
+        export_nxtomo(scan, tmp_path / "scan.nxs"),
+    ):
+        with open_rows(path) as recorded:
+            assert recorded.tilt_deg == 30.0
+            assert recorded.axis_column == pytest.approx(21.75)
+        assert RecordedHead.read(path).axis_column == pytest.approx(21.75)
 
 
 def test_rebuilding_makes_those_that_are_there_linked_as_they_were(run: SyntheticRun) -> None:

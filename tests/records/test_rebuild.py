@@ -9,7 +9,11 @@ from typer.testing import CliRunner
 from tests.records.synthetic import SyntheticRun
 from voltomo.cli.main import app
 from voltomo.model.names import run_name
+from voltomo.records import frame_stacks
+from voltomo.records.dxchange import DXchangeProjection, export_dxchange
+from voltomo.records.nxtomo import NXtomoProjection, export_nxtomo
 from voltomo.records.rebuild import projections
+from voltomo.records.scan import read_scan
 from voltomo.runtime.append_log import AppendLog
 from voltomo.runtime.log_reader import LogReader
 from voltomo.runtime.run_folder import RunFolder
@@ -32,6 +36,35 @@ def test_rebuilt_artefacts_are_the_same(tmp_path):
     shutil.rmtree(folder.exports)
     folder.create()
     assert rebuild(folder) == first
+
+
+def test_a_file_that_cannot_be_made_anew_is_left_and_the_rest_goes_on(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path)
+    lost, whole = SyntheticRun(folder).write(), SyntheticRun(folder).write()
+    for run in (lost, whole):
+        scan, made = read_scan(folder, run.uid), DXchangeProjection(folder).path_of(run.uid)
+        export_dxchange(scan, made)
+        export_nxtomo(scan, NXtomoProjection(folder).path_of(run.uid))
+    before = {p: p.read_bytes() for p in folder.exports.glob(f"{run_name(lost.uid)}.*[s5]")}
+    assert len(before) == 2
+    for path in folder.frames.glob(f"*{lost.uid[:8]}*.h5"):
+        path.unlink()
+    done = CliRunner().invoke(app, ["rebuild", "--run-folder", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    for path, content in before.items():
+        assert f"{path.name} was left as it was: scan {run_name(lost.uid)} has no" in done.output
+        assert path.read_bytes() == content
+    assert f"nxtomo: {folder.exports / run_name(whole.uid)}.nxs" in done.output
+    kept = (folder.exports / f"{run_name(whole.uid)}.nxs").read_bytes()
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(frame_stacks.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    said: list[str] = []
+    for projection in projections(folder, tell=said.append)[:2]:
+        assert projection.fold(LogReader(folder.run_log).entries()) == []
+    for kind in ("nxs", "dxchange.h5"):
+        start = f"{run_name(whole.uid)}.{kind} was left as it was: scan"
+        assert any(line.startswith(start) and "make room" in line for line in said)
+    assert (folder.exports / f"{run_name(whole.uid)}.nxs").read_bytes() == kept
 
 
 def test_empty_run_folder(tmp_path):

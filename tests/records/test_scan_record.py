@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from tests.records.synthetic import TRIGGER_MINUS_UTC_S, SyntheticRun, small_spec
 from voltomo.model.names import run_name
-from voltomo.records.run_entries import scans_in
+from voltomo.records.ended_runs import EndedRuns
+from voltomo.records.run_entries import entries_of_run, scans_in
+from voltomo.records.scan import read_scan
 from voltomo.records.scan_record import ScanRecord, fold_scan, fold_scans
 from voltomo.runtime.append_log import AppendLog, Entry, read_log
+from voltomo.runtime.log_reader import LogDamaged
 from voltomo.runtime.run_folder import RunFolder
 
 UID = "11111111-2222-3333-4444-555555555555"
@@ -123,3 +126,24 @@ def test_file_names_with_blanks_and_without_a_block_are_understood():
     record = fold_scan(UID, entries([*start(), ("stream_resource", resource)]))
     assert record.sources[0].path == Path(f"/data/my run/{run_name(UID)}_sweep_0.h5")
     assert record.sources[0].block == "sweep_0"
+
+
+def test_a_run_that_has_ended_is_read_without_what_is_before_and_behind(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    runs = [SyntheticRun(folder).write() for _ in range(3)]
+    run, begins = runs[1], EndedRuns(folder.run_log).poll()[1].begins
+    whole = entries_of_run(folder.run_log, run.uid)
+    scan = read_scan(folder, run.uid)
+    size = folder.run_log.stat().st_size
+    with folder.run_log.open("r+b") as log:
+        # Whoever read these lines would find that they do not fit their checksums.
+        for place in (0, size - 20):
+            log.seek(place)
+            log.write(b"spoilt")
+    assert entries_of_run(folder.run_log, run.uid, begins) == whole
+    assert any(entry.kind == "settlement" for entry in whole)
+    again = read_scan(folder, run.uid, begins=begins)
+    assert again.dose.dose_Gy == scan.dose.dose_Gy > 0
+    assert np.array_equal(again.table.source, scan.table.source)
+    with pytest.raises(LogDamaged):
+        read_scan(folder, run.uid)

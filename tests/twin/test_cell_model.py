@@ -42,3 +42,13 @@ def test_current_warms_the_cell_and_warmth_lowers_its_resistance() -> None:
     for _ in range(100):
         cell.advance(0.02, 1.0)
     assert cell.temperature_C > 25.0
+
+
+def test_one_long_step_ends_where_many_short_ones_do() -> None:
+    once, often = CellModel(NMC811, soc=0.5), CellModel(NMC811, soc=0.5)
+    once.temperature_C = often.temperature_C = 60.0
+    once.advance(0.0, 3600.0)
+    for _ in range(3600):
+        often.advance(0.0, 1.0)
+    assert once.temperature_C == pytest.approx(often.temperature_C)
+    assert once.temperature_C == pytest.approx(25.0, abs=0.1)

@@ -12,7 +12,7 @@ import typer
 from voltomo.cli.errors import Refused
 from voltomo.cli.logs import ToLog, session_log
 from voltomo.cli.say import say
-from voltomo.cli.scan import ended_by, sentence_of
+from voltomo.cli.scan import ended_by, sentence_of, with_this_lens
 from voltomo.model.alignment import Alignment
 from voltomo.model.names import run_name
 from voltomo.model.scan_spec import ScanSpec
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from voltomo.profiles.aligning import Aligning
     from voltomo.profiles.session import Session
 
-MakePlan = Callable[["Aligning"], Generator[Any, Any, Alignment]]
+MakePlan = Callable[["Aligning", ScanSpec], Generator[Any, Any, Alignment]]
 
 _OPTIONAL = ("height", "sample off axis", "up")
 """What a sample that reaches beyond the field, or looks the same everywhere, cannot tell."""
@@ -35,7 +35,7 @@ def run_align(file: Path | None, run_folder: Path | None, *, apply: bool) -> Non
     """Align for a scan; see the command's help."""
     folder, beamline, spec = _asked(file, run_folder)
     mode = "apply" if apply else "show"
-    _run(folder, beamline, lambda aligning: aligning.align(spec, mode))
+    _run(folder, beamline, spec, lambda aligning, now: aligning.align(now, mode))
 
 
 def run_recenter(
@@ -47,7 +47,7 @@ def run_recenter(
     folder, beamline, spec = _asked(file, run_folder)
     find_alignment(folder, reference)
     mode = "apply" if apply else "show"
-    _run(folder, beamline, lambda aligning: aligning.recenter(spec, mode, reference))
+    _run(folder, beamline, spec, lambda aligning, now: aligning.recenter(now, mode, reference))
 
 
 def _asked(file: Path | None, run_folder: Path | None) -> tuple[RunFolder, BeamlineFile, ScanSpec]:
@@ -60,7 +60,7 @@ def _asked(file: Path | None, run_folder: Path | None) -> tuple[RunFolder, Beaml
     return folder, beamline, ScanFile.model_validate(usual).spec(beamline)
 
 
-def _run(folder: RunFolder, beamline: BeamlineFile, make: MakePlan) -> None:
+def _run(folder: RunFolder, beamline: BeamlineFile, spec: ScanSpec, make: MakePlan) -> None:
     from voltomo.profiles.aligning import Aligning
     from voltomo.profiles.interrupts import ALL, Interrupts
     from voltomo.profiles.session import open_session
@@ -70,7 +70,7 @@ def _run(folder: RunFolder, beamline: BeamlineFile, make: MakePlan) -> None:
         try:
             with open_session(folder, beamline, interrupts=interrupts) as session:
                 aligning = Aligning(session)
-                found = perform_plan(session, make(aligning))
+                found = perform_plan(session, make(aligning, with_this_lens(session, spec)))
         except KeyboardInterrupt:
             raise Refused(f"stopped by {interrupts.by} before it began; no beam was used") from None
     for line in lines_of(found):

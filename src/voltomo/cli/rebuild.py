@@ -54,7 +54,7 @@ def run_rebuild(run_folder: Path | None) -> None:
         live = live_result(folder, scan.record.uid)
         return enclosure(scan, nexus, live, sample_dose(folder, scan))
 
-    for projection in projections(folder, enclose, sample_group(folder)):
+    for projection in projections(folder, enclose, sample_group(folder), typer.echo):
         for path in projection.fold(LogReader(folder.run_log).entries()):
             typer.echo(f"{projection.name}: {path}")
     for found in alignments_in(folder.run_log):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -74,19 +74,20 @@ def sample_dose(folder: RunFolder, scan: Scan) -> SampleDose | None:
         settings = read_guard_settings(folder.settings)
     except (ValueError, json.JSONDecodeError):
         return None
-    entries = LogReader(folder.exposure_log).entries()
     projection = SampleDoseProjection(settings, str(scan.record.spec.sample))
-    return projection.fold(_up_to(entries, scan))
+    return projection.fold(_up_to(folder.exposure_log, scan.record.uid))
 
 
-def _up_to(entries: Any, scan: Scan) -> Iterator[Entry]:
-    """Entries up to the last one of the scan's leases."""
-    kept, last = list[Entry](), -1
-    for number, entry in enumerate(entries):
-        kept.append(entry)
-        if entry.data.get("scan_uid") == scan.record.uid:
-            last = number
-    yield from kept[: last + 1]
+def _up_to(log: Path, uid: str) -> Iterator[Entry]:
+    """Entries up to the last one of the scan's leases; none is held."""
+    last = -1
+    for entry in LogReader(log).entries([uid.encode()]):
+        if entry.data.get("scan_uid") == uid:
+            last = entry.number
+    for entry in LogReader(log).entries():
+        if entry.number > last:
+            return
+        yield entry
 
 
 def sample_facts(scan: Scan, found: SampleDose | None) -> dict[str, str]:

@@ -89,12 +89,12 @@ def _in_a_session(
     with open_session(folder, beamline, interrupts=interrupts) as session:
         for uid in session.closed:
             say(f"the run {run_name(uid)} of a session that died was closed as failed")
-        done = perform(session, _with_this_lens(session, spec), quiet=quiet)
+        done = perform(session, with_this_lens(session, spec), quiet=quiet)
         keep_live_result(session, done, _STOPPED_S if interrupts.taken else _LIVE_S)
     return done
 
 
-def _with_this_lens(session: Session, spec: ScanSpec) -> ScanSpec:
+def with_this_lens(session: Session, spec: ScanSpec) -> ScanSpec:
     """The same scan with the pixel size of the lens that is in."""
     from voltomo.profiles.as_it_stands import as_it_stands
 

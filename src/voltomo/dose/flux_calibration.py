@@ -145,7 +145,7 @@ def _at_transmission(
     mean = statistics.fmean(point.per_count for point in points)
     spread = max(abs(point.per_count / mean - 1) for point in points)
     if len(points) > 1 and spread <= worst:
-        return mean, max(worst, spread)
+        return mean, worst + spread
     near = [
         point
         for point in points

@@ -38,6 +38,7 @@ class MonitorScale:
         self._settings = settings
         self._calibration: FluxCalibration | None = None
         self._missing = ""
+        self._more = 1.0
         self._energy_keV: float | None = settings.energy_keV
         self._transmission: float | None = None
         if settings.calibration_file is not None:
@@ -46,6 +47,13 @@ class MonitorScale:
     def take(self, calibration: FluxCalibration | None, why_none: str = "") -> None:
         """Use another calibration from here on; None for none, with the reason."""
         self._calibration, self._missing = calibration, why_none
+        profile = None if calibration is None else calibration.profile
+        # The mean over a steeper beam counts less than the middle that the settings reckon with.
+        self._more = (
+            1.0
+            if profile is None
+            else max(1.0, profile.peak_over_mean / self._settings.beam_peak_over_mean)
+        )
 
     def read_energy(self, energy_keV: float | None) -> None:
         """Readback of the energy; None where it is not connected."""
@@ -69,9 +77,10 @@ class MonitorScale:
         if doubt or self._energy_keV is None:
             return Scale(given.per_count, given.uncertainty, doubt)
         try:
-            return Scale(*calibration.at(self._energy_keV, self._transmission))
+            per_count, uncertainty = calibration.at(self._energy_keV, self._transmission)
         except CalibrationRefused as error:
             return Scale(given.per_count, given.uncertainty, str(error))
+        return Scale(self._more * per_count, uncertainty)
 
 
 class CalibrationFile:

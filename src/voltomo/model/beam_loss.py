@@ -142,6 +142,9 @@ class BeamJudge:
             return self.limits.after_top_up_s - since_fill_s
         left_s, at_s = self._top_up
         left_s -= now_s - at_s
+        if left_s < -self.limits.after_top_up_s:
+            # A countdown that stands still tells nothing of the next fill.
+            return 0.0
         room_s = self._longest_s - self.limits.after_top_up_s
         if left_s >= min(needed_s, 0.95 * room_s):
             return 0.0

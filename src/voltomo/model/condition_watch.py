@@ -54,9 +54,10 @@ class ConditionWatch:
     -----
     A condition is armed by a value clearly before its own, and told when the value is passed, so
     a cell that is beyond it from the start never fires. ``step``, ``cycle`` and ``time_s`` are
-    armed from the beginning. Charge and voltage do not rise while the cell is discharged, nor fall
-    while it is charged: what looks like it is noise. A new step begins a new line: voltage jumps
-    with the current.
+    armed from the beginning. One that was foreseen is armed again once the value was passed, or the
+    current has turned. Charge and voltage do not rise while the cell is discharged, nor fall while
+    it is charged: what looks like it is noise. A new step begins a new line: voltage jumps with the
+    current.
     """
 
     def __init__(self, condition: Condition, began_s: float = 0.0, poll_s: float = 1.0) -> None:
@@ -65,6 +66,7 @@ class ConditionWatch:
         self._poll_s = poll_s
         self._line = LocalLine(condition.smooth_s)
         self._armed = condition.quantity in ("time_s", "step", "cycle")
+        self._foreseen = False
         self._passed = 0
         self._fired_in: set[int] = set()
         self._half_cycle = 0
@@ -96,12 +98,15 @@ class ConditionWatch:
             crossing = self._crossing(reading.time_s, end, lead_s)
             if crossing is not None:
                 self._armed, self._passed = False, 0
+                self._foreseen = crossing.expected
                 self._fired_in.add(self._half_cycle)
                 self._before = (reading.time_s, end.value)
                 return crossing
         elif self._ahead(end.value) <= 0:
             self._armed = False
-        if self._ahead(end.value) > self.condition.width:
+        if self._ahead(end.value) <= 0:
+            self._foreseen = False
+        elif self._ahead(end.value) > self.condition.width and not self._foreseen:
             self._armed = True
         self._before = (reading.time_s, end.value)
         return None
@@ -115,6 +120,7 @@ class ConditionWatch:
             charges = reading.current_A > 0
             if self._charges is not None and charges != self._charges:
                 self._half_cycle += 1
+                self._foreseen = False
             self._charges = charges
         if reading.step != self._step:
             self._step = reading.step

@@ -36,7 +36,8 @@ class SocCounter:
     Charge moves the state by ΔQ/capacity; its uncertainty grows by the capacity's in proportion to
     the distance from the last anchor, and by the current's zero in proportion to time. A rest long
     enough gives a second value from the voltage at rest, with σ = σ_V / |dV/dsoc|; the two are
-    weighed by their variances. On a plateau σ is so large that the count goes on alone.
+    weighed by their variances. A rest anchors once, since its readings share one error, and only
+    by a voltage that the table holds. On a plateau σ is so large that the count goes on alone.
 
     Raises
     ------
@@ -72,6 +73,7 @@ class SocCounter:
         self._charge_Ah: float | None = None
         self._anchored_s = 0.0
         self._rests_since_s: float | None = None
+        self._anchored = False
         self._moved = 0.0
         self._time_s = 0.0
 
@@ -104,20 +106,25 @@ class SocCounter:
         self._time_s = time_s
         self._moved = (charge_Ah - self._charge_Ah) / self._capacity_Ah
         if abs(current_A) > _REST_OF_CAPACITY * self._capacity_Ah:
-            self._rests_since_s = None
+            self._rests_since_s, self._anchored = None, False
         elif self._rests_since_s is None:
             self._rests_since_s = time_s
-        elif time_s - self._rests_since_s >= _SETTLED_S and self._table_soc.size > 1:
+        elif not self._anchored and time_s - self._rests_since_s >= _SETTLED_S:
             self._anchor_by(voltage_V, charge_Ah)
-            self._rests_since_s = time_s
 
     def _anchor_by(self, voltage_V: float, charge_Ah: float) -> None:
+        volts = self._table_V
+        if volts.size < 2 or not volts[0] <= voltage_V <= volts[-1]:
+            return
         counted, sigma = self.soc, self.sigma
         at = float(np.interp(voltage_V, self._table_V, self._table_soc))
-        low = float(np.interp(voltage_V - self._ocv_sigma_V, self._table_V, self._table_soc))
-        high = float(np.interp(voltage_V + self._ocv_sigma_V, self._table_V, self._table_soc))
-        by_voltage = max((high - low) / 2, 1e-4)
+        # At an end of the table the slope is that of the side which it has.
+        low_V = max(voltage_V - self._ocv_sigma_V, float(volts[0]))
+        high_V = min(voltage_V + self._ocv_sigma_V, float(volts[-1]))
+        low, high = np.interp((low_V, high_V), volts, self._table_soc)
+        by_voltage = max(self._ocv_sigma_V * float(high - low) / (high_V - low_V), 1e-4)
         weight = sigma**2 / (sigma**2 + by_voltage**2)
         self._anchor = counted + weight * (at - counted)
         self._anchor_sigma = math.sqrt(1 - weight) * sigma
         self._charge_Ah, self._anchored_s, self._moved = charge_Ah, self._time_s, 0.0
+        self._anchored = True

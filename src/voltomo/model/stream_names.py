@@ -15,5 +15,11 @@ STREAMS: dict[BlockKind, str] = {
 TRIGGERS = "triggers"
 """Stream of what the trigger source latched: one row a trigger."""
 
+BASELINE = "baseline"
+"""Stream of where everything stands: one event before a scan, one behind it."""
+
+BASELINE_WITHOUT = "baseline_without"
+"""Instead of the event behind it, where a device that was read before a scan is away by then."""
+
 FRAME_TABLE = "frame_table"
 """Stream of a catalogue alone: what became of each trigger, joined from logs and files."""

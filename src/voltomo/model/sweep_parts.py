@@ -86,13 +86,15 @@ def blind_wedge_deg(spec: ScanSpec) -> tuple[Stretch, ...]:
         return ()
     rotation = RotationRange(blind_sectors=spec.blind_sectors)
     start_deg = geometry.start_deg
-    seen = rotation.stretches(
-        start_deg, start_deg + geometry.range_deg * spec.turns, spec.blind_margin_deg
-    )
+    turned_deg = geometry.range_deg * spec.turns
+    if geometry.tilt_deg != 0:
+        # A second turn sees no more than the first.
+        turned_deg = min(turned_deg, _TURN)
+    seen = rotation.stretches(start_deg, start_deg + turned_deg, spec.blind_margin_deg)
     if geometry.tilt_deg == 0:
         missing = missing_wedge_deg(seen)
     else:
         ends = [start_deg, *(end for stretch in seen for end in stretch)]
-        ends.append(start_deg + min(geometry.range_deg * spec.turns, _TURN))
+        ends.append(start_deg + turned_deg)
         missing = tuple(zip(ends[::2], ends[1::2], strict=True))
     return tuple((first, last) for first, last in missing if last - first > geometry.step_deg)

@@ -151,7 +151,7 @@ def _tilted_plan(
         look = look_at(recorded, axis)
         _say(look, tell)
         scan = _size(recorded)
-        detector = Detector(recorded.rows, recorded.columns, axis, tilt_deg)
+        detector = Detector(recorded.rows, recorded.columns, axis, tilt_deg, recorded.roll_deg)
         slabs = plan_tilted_slabs(
             scan, detector, wish.corrections, _halo(wish, recorded), wish.threads, wish.binning,
             wish.memory_GB,
@@ -160,6 +160,11 @@ def _tilted_plan(
         raise NotStarted(f"{wish.file}: {error}; nothing was started") from error
     bins = slabs.binning
     tell(tilt_words(tilt_deg, recorded.angles_deg))
+    if recorded.roll_deg:
+        tell(
+            f"the axis is rolled by {recorded.roll_deg:.3f} deg, as the file says: "
+            "frames are set upright"
+        )
     _say_binning(wish, bins, tell)
     size = recorded.columns // bins
     plan = Plan(
@@ -170,7 +175,7 @@ def _tilted_plan(
         pixel_um=None if recorded.pixel_um is None else recorded.pixel_um * bins,
         axis_column=axis,
         axis_sigma=None,
-        roll_deg=0.0,
+        roll_deg=recorded.roll_deg,
         tilt_deg=tilt_deg,
     )
     _say_room(plan, slabs, tell)

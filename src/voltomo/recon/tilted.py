@@ -124,7 +124,7 @@ class TiltedSlabs:
         depth, size, _ = plan.shape
         axis = plan.axis_at((recorded.rows - 1) / 2, recorded.rows)
         columns = recorded.columns // plan.binning
-        self._detector = Detector(depth, columns, axis, plan.tilt_deg)
+        self._detector = Detector(depth, columns, axis, plan.tilt_deg, plan.roll_deg)
         self._volume = VolumePlan(size, depth, 1, plan.slab_slices, _BLOCK, threads, 0)
         self._rows = (-1, -1)
         self._sinograms: Sinograms | None = None
@@ -192,7 +192,11 @@ _STEEPEST_DEG = 70.0
 def _binned(detector: Detector, bins: int) -> Detector:
     rows, columns = detector.rows // bins, detector.columns // bins
     return Detector(
-        rows, columns, min(max(detector.axis / bins, 0), columns - 1), detector.tilt_deg
+        rows,
+        columns,
+        min(max(detector.axis / bins, 0), columns - 1),
+        detector.tilt_deg,
+        detector.roll_deg,
     )
 
 

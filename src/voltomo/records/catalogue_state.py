@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from voltomo.records.ended_runs import EndedRuns
-from voltomo.runtime.log_reader import LogDamaged
+from voltomo.runtime.log_reader import START, LogDamaged, LogPosition, LogReader
 from voltomo.runtime.run_folder import RunFolder, write_json
 
 
@@ -22,6 +24,10 @@ class CatalogueState(BaseModel):
         By uid, why a run could not be catalogued; it is tried again by ``voltomo catalogue fill``.
     trouble : str
         Why nothing can be catalogued at present; what waits is tried again.
+    waiting : tuple of str
+        Uids of the runs that have ended and are not in the catalogue yet.
+    followed : LogPosition
+        Up to where the run log was read for this; the beginning where it is not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +35,8 @@ class CatalogueState(BaseModel):
     runs: tuple[str, ...] = ()
     set_aside: dict[str, str] = {}
     trouble: str = ""
+    waiting: tuple[str, ...] = ()
+    followed: LogPosition = START
 
     def write(self, folder: RunFolder) -> None:
         """Replace what was written before, in one step."""
@@ -48,6 +56,22 @@ def read_state(folder: RunFolder) -> CatalogueState | None:
         return None
 
 
+def _ended(log: Path, state: CatalogueState) -> list[str]:
+    """Runs that were waiting, and those that have ended since."""
+    start = state.followed
+    if log.exists() and log.stat().st_size >= start.offset > 0:
+        # A log that was replaced does not fit, and is read from its beginning.
+        with suppress(LogDamaged):
+            return [*state.waiting, *_stops(log, start)]
+    return [run.uid for run in EndedRuns(log).poll()]
+
+
+def _stops(log: Path, start: LogPosition) -> Iterator[str]:
+    for entry in LogReader(log, start).entries((b'"name":"stop"',)):
+        if entry.kind == "document" and entry.data["name"] == "stop":
+            yield str(entry.data["doc"]["run_start"])
+
+
 def lag_sentence(folder: RunFolder) -> str | None:
     """How far the catalogue is behind the log, for people; None where there is no catalogue.
 
@@ -57,7 +81,7 @@ def lag_sentence(folder: RunFolder) -> str | None:
     if state is None:
         return None
     try:
-        ended = [run.uid for run in EndedRuns(folder.run_log).poll()]
+        ended = _ended(folder.run_log, state)
     except LogDamaged:
         return "catalogue: the run log is damaged, and is followed no further"
     known = set(state.runs) | set(state.set_aside)

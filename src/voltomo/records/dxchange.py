@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from voltomo.model.names import run_name
 from voltomo.records.frame_stacks import (
     NothingToExport,
     PutFrames,
+    Tell,
     copy_frames,
     demand_room,
     is_linked,
     link_frames,
+    made_or_left,
+    to_log,
 )
-from voltomo.records.nxtomo_fields import iso_utc, write_voltomo
+from voltomo.records.nxtomo_fields import axis_column_of, iso_utc, write_voltomo
 from voltomo.records.nxtomo_groups import field
 from voltomo.records.nxtomo_rows import DARK, FLAT, INVALID, PROJECTION, NXtomoRows, nxtomo_rows
 from voltomo.records.scan import Scan, StoredScans, assemble
@@ -94,7 +98,10 @@ def _write(part: Path, scan: Scan, rows: NXtomoRows, put: PutFrames) -> None:
         field(exchange, "theta", rows.angle_deg[rows.image_key == PROJECTION], "deg")
         _write_measurement(file, scan)
         # One row a frame: darks, then flats, then projections, each as in its stack.
-        write_voltomo(file, scan, rows)
+        ours = write_voltomo(file, scan, rows)
+        column = axis_column_of(scan)
+        if column is not None:
+            field(ours, "rotation_axis_column", column, "pixel")
 
 
 def _write_measurement(file: h5py.File, scan: Scan) -> None:
@@ -130,9 +137,12 @@ class DXchangeProjection:
     ----------
     folder : RunFolder
         Where frames lie and where exports go.
+    tell : callable, optional
+        Is told which files were left as they were, and why.
     """
 
     folder: RunFolder
+    tell: Tell = to_log
     name: str = "dxchange"
 
     def fold(self, log: Iterable[Entry]) -> list[Path]:
@@ -147,7 +157,8 @@ class DXchangeProjection:
                 found = record.with_files_found(self.folder.frames)
                 scan = assemble(found, StoredScans(self.folder))
                 link = is_linked(path, "exchange/data")
-                written.append(export_dxchange(scan, path, link=link))
+                make = partial(export_dxchange, scan, path, link=link)
+                written += made_or_left(path, make, self.tell)
         return written
 
     def path_of(self, uid: str) -> Path:

@@ -69,6 +69,9 @@ class Filler:
         self._size = -1
         self._open = ExitStack()
         self._filling: Filling | None = None
+        before = read_state(folder)
+        # Of earlier fillers too, and of catalogues that were open before there was trouble.
+        self._aside = {} if before is None else dict(before.set_aside)
         self._patience_s = _PATIENCE_S[0]
         self._not_before_s = 0.0
 
@@ -155,10 +158,15 @@ class Filler:
     def _written(self, trouble: str) -> CatalogueState:
         before = read_state(self._folder) or CatalogueState()
         filling = self._filling
+        if filling is not None:
+            aside = self._aside | filling.aside
+            self._aside = {uid: why for uid, why in aside.items() if uid not in filling.done}
         state = CatalogueState(
             runs=before.runs if filling is None else tuple(sorted(filling.done)),
-            set_aside=before.set_aside if filling is None else filling.aside,
+            set_aside=dict(self._aside),
             trouble=trouble,
+            waiting=tuple(run.uid for run in self.waiting),
+            followed=self._ended.position,
         )
         try:
             state.write(self._folder)

@@ -135,18 +135,18 @@ def documents_for_catalogue(folder: RunFolder, run: EndedRun) -> CatalogueDocume
         The log holds no documents of a run.
     """
     documents = documents_of(folder.run_log, run)
-    scan, problem = _scan_of(folder, run.uid, documents)
+    scan, problem = _scan_of(folder, run, documents)
     told = catalogue_documents(documents, scan)
     return CatalogueDocuments(told.documents, (*problem, *told.problems))
 
 
 def _scan_of(
-    folder: RunFolder, uid: str, documents: Documents
+    folder: RunFolder, run: EndedRun, documents: Documents
 ) -> tuple[Scan | None, tuple[str, ...]]:
     """The run as a scan, where it is one; why it has no table of frames, where it has none."""
     if not documents or "scan_spec" not in documents[0][1]:
         return None, ()
     try:
-        return read_scan(folder, uid), ()
+        return read_scan(folder, run.uid, begins=run.begins), ()
     except (ValueError, KeyError) as error:
         return None, (f"triggers and frames could not be joined: {error}",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +23,16 @@ Ints = NDArray[np.int64]
 PutFrames = Callable[[h5py.Group, str, Scan, Ints, Path], h5py.Dataset]
 """Makes a data set of this name, from these handles, in a file of this folder."""
 
+Tell = Callable[[str], object]
+"""Takes a sentence for people."""
+
 _BYTES_BESIDE_A_FRAME = 200
 _BYTES_BESIDE = 1_000_000
+
+
+def to_log(words: str) -> None:
+    """To the log of the process."""
+    logging.getLogger(__name__).warning("%s", words)
 
 
 class NothingToExport(SentenceError):
@@ -52,6 +61,33 @@ def demand_room(folder: Path, scan: Scan, frames: int) -> None:
             "files of frames are as they were; make room, or say 'voltomo export --link' for a "
             "file that refers to them where they are"
         )
+
+
+def made_or_left(path: Path, make: Callable[[], Path], tell: Tell = to_log) -> list[Path]:
+    """Make one file of many; where that cannot be, an older one stays, and the rest goes on.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    make : callable
+        Makes it, in one step.
+    tell : callable
+        Is told which file was not made, and why; not of a run without frames that never had one.
+
+    Returns
+    -------
+    list of Path
+        The file, or nothing.
+    """
+    try:
+        return [make()]
+    except (NothingToExport, NoRoom) as error:
+        if path.exists():
+            tell(f"{path.name} was left as it was: {error}")
+        elif isinstance(error, NoRoom):
+            tell(f"{path.name} was not made: {error}")
+        return []
 
 
 def copy_frames(

@@ -5,9 +5,9 @@ Written with h5py, integers as they were recorded, in one step: a reader never s
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -16,10 +16,13 @@ from voltomo.model.names import run_name
 from voltomo.records.frame_stacks import (
     NothingToExport,
     PutFrames,
+    Tell,
     copy_frames,
     demand_room,
     is_linked,
     link_frames,
+    made_or_left,
+    to_log,
 )
 from voltomo.records.nxtomo_fields import (
     iso_utc,
@@ -124,10 +127,13 @@ class NXtomoProjection:
         Where frames lie and where exports go.
     more : callable, optional
         Adds to the group ``voltomo`` of each file.
+    tell : callable, optional
+        Is told which files were left as they were, and why.
     """
 
     folder: RunFolder
     more: More = nothing_more
+    tell: Tell = to_log
     name: str = "nxtomo"
 
     def fold(self, log: Iterable[Entry]) -> list[Path]:
@@ -138,9 +144,9 @@ class NXtomoProjection:
             found = record.with_files_found(self.folder.frames)
             scan = assemble(found, StoredScans(self.folder))
             path = self.path_of(record.uid)
-            with contextlib.suppress(NothingToExport):
-                link = is_linked(path, _DATA)
-                written.append(export_nxtomo(scan, path, link=link, more=self.more))
+            link = is_linked(path, _DATA)
+            make = partial(export_nxtomo, scan, path, link=link, more=self.more)
+            written += made_or_left(path, make, self.tell)
         return written
 
     def path_of(self, uid: str) -> Path:

@@ -85,13 +85,23 @@ def _write_detector(instrument: h5py.Group, scan: Scan, rows: NXtomoRows) -> h5p
     pixel_m = spec.geometry.pixel_um * 1e-6
     field(detector, "x_pixel_size", pixel_m, "m")
     field(detector, "y_pixel_size", pixel_m, "m")
+    column = axis_column_of(scan)
+    if column is not None:
+        from_middle = column - (spec.geometry.columns - 1) / 2
+        field(detector, "x_rotation_axis_pixel_position", from_middle, "pixel")
+    field(detector, "field_of_view", "Half" if spec.half_acquisition else "Full")
+    return detector
+
+
+def axis_column_of(scan: Scan) -> float | None:
+    """Column of the rotation axis; None where nobody said, or where it has several."""
+    spec = scan.record.spec
     columns = {spec.axis_column(block) for block in scan.record.blocks if block.kind == "sweep"}
     middle = (spec.geometry.columns - 1) / 2
     # At several places it has several columns: they are in voltomo/blocks.
     if len(columns) == 1 and (spec.geometry.axis_column is not None or columns != {middle}):
-        field(detector, "x_rotation_axis_pixel_position", columns.pop() - middle, "pixel")
-    field(detector, "field_of_view", "Half" if spec.half_acquisition else "Full")
-    return detector
+        return columns.pop()
+    return None
 
 
 def write_sample(entry: h5py.Group, scan: Scan, rows: NXtomoRows) -> None:

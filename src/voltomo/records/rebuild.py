@@ -9,6 +9,7 @@ from typing import Any
 
 from voltomo.model.names import run_name
 from voltomo.records.dxchange import DXchangeProjection
+from voltomo.records.frame_stacks import Tell, to_log
 from voltomo.records.nxtomo import More, NXtomoProjection, nothing_more
 from voltomo.records.projection import Projection
 from voltomo.records.report import Enclosure, write_report
@@ -67,11 +68,14 @@ class ReportProjection:
 
 
 def projections(
-    folder: RunFolder, enclose: Enclose = link_only, more: More = nothing_more
+    folder: RunFolder,
+    enclose: Enclose = link_only,
+    more: More = nothing_more,
+    tell: Tell = to_log,
 ) -> tuple[Projection[Any], ...]:
     """Every projection of a run log, in the order in which they build on each other."""
     return (
-        NXtomoProjection(folder, more),
-        DXchangeProjection(folder),
+        NXtomoProjection(folder, more, tell),
+        DXchangeProjection(folder, tell),
         ReportProjection(folder, enclose),
     )

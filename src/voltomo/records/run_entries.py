@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from voltomo.model.stream_names import BASELINE, BASELINE_WITHOUT, TRIGGERS
 from voltomo.runtime.log_checkpoint import checkpoint
 from voltomo.runtime.log_reader import START, Entry, LogPosition, LogReader
 
 _OF_SCANS = (b'"scan_spec":',)
-_EVENTS_OF = ("triggers", "baseline", "takes", "decisions")
+_EVENTS_OF = (TRIGGERS, BASELINE, BASELINE_WITHOUT, "takes", "decisions")
 
 
 def is_scan(entry: Entry) -> bool:
@@ -45,14 +46,26 @@ def matching_scans(path: Path, uid: str) -> list[str]:
     return [known for known in scans_in(path) if known.replace("-", "").startswith(digits)]
 
 
-def entries_of_run(path: Path, uid: str) -> list[Entry]:
+def entries_of_run(path: Path, uid: str, begins: LogPosition | None = None) -> list[Entry]:
     """All entries that speak of a run; every other line is checked, not decoded.
+
+    Parameters
+    ----------
+    path : Path
+        The log.
+    uid : str
+        Of the run.
+    begins : LogPosition, optional
+        Where a run that has ended begins: the log is then read from there to the start of the next
+        run after its end, not as a whole.
 
     Returns
     -------
     list of Entry
         Empty where the log does not know the run.
     """
+    if begins is not None:
+        return list(_until_next(path, uid, begins))
     for start in _starts(path):
         found = list(_from(path, uid, start))
         if any(is_scan(entry) for entry in found):
@@ -66,8 +79,23 @@ def _starts(path: Path) -> tuple[LogPosition, ...]:
     return (START,) if kept == START else (kept, START)
 
 
-def _from(path: Path, uid: str, start: LogPosition) -> Iterator[Entry]:
-    words = {uid.encode()}
+def _until_next(path: Path, uid: str, begins: LogPosition) -> Iterator[Entry]:
+    """Entries of a run; what is settled after its end comes before the next run."""
+    ended = False
+    for entry in _from(path, uid, begins, {b'"name":"start"'}):
+        document = entry.data["name"] if entry.kind == "document" else ""
+        other = document == "start" and entry.data["doc"]["uid"] != uid
+        if other and ended:
+            return
+        if not other:
+            yield entry
+        ended = ended or (document == "stop" and entry.data["doc"]["run_start"] == uid)
+
+
+def _from(
+    path: Path, uid: str, start: LogPosition, also: Collection[bytes] = ()
+) -> Iterator[Entry]:
+    words = {uid.encode(), *also}
     for entry in LogReader(path, start).entries(words):
         yield entry
         if entry.kind == "document" and entry.data["name"] == "descriptor":

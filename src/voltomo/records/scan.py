@@ -17,7 +17,7 @@ from voltomo.records.dose_account import DoseAccount, FrameExposure, account, ex
 from voltomo.records.light import unlit
 from voltomo.records.run_entries import entries_of_run
 from voltomo.records.scan_record import FrameSource, ScanRecord, fold_scan
-from voltomo.runtime.log_reader import LogReader
+from voltomo.runtime.log_reader import LogPosition, LogReader
 from voltomo.runtime.run_folder import RunFolder
 
 Ints = NDArray[np.int64]
@@ -181,8 +181,21 @@ class StoredScans:
         return None if scan.record.spec.stored_flats is not None else scan
 
 
-def read_scan(folder: RunFolder, uid: str, *, with_stored: bool = True) -> Scan:
+def read_scan(
+    folder: RunFolder, uid: str, *, with_stored: bool = True, begins: LogPosition | None = None
+) -> Scan:
     """A scan of a run folder, from its logs and files, and of another run its stored flats.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Where it was recorded.
+    uid : str
+        Of the run.
+    with_stored : bool
+        Whether flats of another run are looked for, where it uses them.
+    begins : LogPosition, optional
+        Where a run that has ended begins in the run log; it is sought if not given.
 
     Raises
     ------
@@ -190,6 +203,6 @@ def read_scan(folder: RunFolder, uid: str, *, with_stored: bool = True) -> Scan:
         The run log holds no such scan.
     """
     exposures = LogReader(folder.exposure_log).entries([uid.encode()])
-    record = fold_scan(uid, entries_of_run(folder.run_log, uid), exposures)
+    record = fold_scan(uid, entries_of_run(folder.run_log, uid, begins), exposures)
     stored = StoredScans(folder) if with_stored else None
     return assemble(record.with_files_found(folder.frames), stored)

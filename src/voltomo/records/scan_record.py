@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from voltomo.model.frame_table import Triggers
 from voltomo.model.names import run_name
 from voltomo.model.scan_spec import Block, ScanSpec
+from voltomo.model.stream_names import BASELINE, BASELINE_WITHOUT
 from voltomo.model.takes import split_take_name, take_name
 from voltomo.records.charges import Charge, Charged, Opening, charged_by_run, steps_between
 from voltomo.records.run_entries import is_scan
@@ -301,7 +302,7 @@ class _Fold:
             self.takes += takes_in(rows)
         elif descriptor.get("name") == "decisions":
             self.decisions += decisions_in(rows)
-        elif descriptor.get("name") == "baseline":
+        elif descriptor.get("name") in (BASELINE, BASELINE_WITHOUT):
             self.baseline += readings_in(descriptor, rows)
 
 

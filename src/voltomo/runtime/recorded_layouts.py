@@ -54,6 +54,7 @@ class Recording:
     # A reading for each image of the file's one stack: monitor, or machine current.
     control: Floats | None = None
     tilt_deg: float = 0.0
+    roll_deg: float = 0.0
 
 
 def read_layout(file: h5py.File) -> Recording:
@@ -91,7 +92,10 @@ def _data_exchange(file: h5py.File) -> Recording:
         exposure_s=_number(file, where + "detector/exposure_time", _TO_SECONDS),
         pixel_um=pixel_um or _number(file, where + "detector/pixel_size_x", _TO_UM, "um"),
         energy_keV=_number(file, where + "monochromator/energy", _TO_KEV),
-        axis_column=None,
+        # The layout has no place for them: here is where this program writes them.
+        axis_column=_number(file, "voltomo/rotation_axis_column", {"": 1.0, "pixel": 1.0}),
+        tilt_deg=_tilt_deg(file),
+        roll_deg=_roll_deg(file),
     )
 
 
@@ -163,6 +167,7 @@ def _nxtomo(entry: h5py.Group) -> Recording:
         axis_column=None if from_middle is None else from_middle + (data.shape[2] - 1) / 2,
         control=_control(entry, key.size),
         tilt_deg=_tilt_deg(entry),
+        roll_deg=_roll_deg(entry),
     )
 
 
@@ -173,6 +178,11 @@ def _tilt_deg(entry: h5py.Group) -> float:
         if found is not None:
             return abs(found)
     return 0.0
+
+
+def _roll_deg(entry: h5py.Group) -> float:
+    """How far the axis is turned in the detector's plane; 0 where the file says nothing of it."""
+    return _number(entry, "voltomo/roll_angle", _TO_DEG) or 0.0
 
 
 def _control(entry: h5py.Group, images: int) -> Floats | None:

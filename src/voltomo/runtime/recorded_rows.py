@@ -51,6 +51,8 @@ class RecordedRows:
         Readings of the beam monitor, or machine current.
     tilt_deg : float
         How far the axis leans; 0 in tomography, and where the file says nothing.
+    roll_deg : float
+        How far the axis is turned in the detector's plane; 0 where the file says nothing.
     """
 
     kind: Literal["NXtomo", "DataExchange"]
@@ -70,6 +72,7 @@ class RecordedRows:
     monitor: Floats | None
     flat_monitor: Floats | None
     tilt_deg: float
+    roll_deg: float
     _recording: Recording
 
     def projections(
@@ -163,6 +166,7 @@ def _of(recording: Recording) -> RecordedRows:
         monitor=_read_at(control, places),
         flat_monitor=_read_at(control, flat_places),
         tilt_deg=recording.tilt_deg,
+        roll_deg=recording.roll_deg,
         _recording=recording,
     )
 

@@ -110,7 +110,7 @@ class CellModel:
         return (voltage_V - self.rest_V - self.polarisation_V) / self._ohm(self._series)
 
     def advance(self, current_A: float, for_s: float) -> None:
-        """Let a current flow for a time; exact for the relaxation, first order for heat."""
+        """Let a current flow for a time; exact for relaxation and a steady heat."""
         known = self.parameters
         self.current_A = current_A
         moved_Ah = current_A * for_s / 3600
@@ -120,5 +120,6 @@ class CellModel:
         left = math.exp(-for_s / known.relaxation_s)
         settled_V = current_A * self._ohm(known.transfer_ohm)
         self.polarisation_V = settled_V + (self.polarisation_V - settled_V) * left
-        lost_W = known.cooling_W_per_K * (self.temperature_C - self.ambient_C)
-        self.temperature_C += (heat_W - lost_W) * for_s / known.heat_J_per_K
+        target_C = self.ambient_C + heat_W / known.cooling_W_per_K
+        cooled = math.exp(-for_s * known.cooling_W_per_K / known.heat_J_per_K)
+        self.temperature_C = target_C + (self.temperature_C - target_C) * cooled
