@@ -5,12 +5,14 @@ from __future__ import annotations
 from ophyd import Device, EpicsSignalRO
 
 from voltomo.devices.checked_motor import CheckedMotor
+from voltomo.devices.cycler import Cycler
 from voltomo.devices.lens import Lens
 from voltomo.devices.photon_shutter import PhotonShutter
 from voltomo.devices.slits import CameraDistance, Slits
 from voltomo.model.device_entries import (
     AxisEntry,
     CameraDistanceEntry,
+    CyclerEntry,
     DeviceEntry,
     LensEntry,
     PhotonShutterEntry,
@@ -29,6 +31,8 @@ def make_device(name: str, entry: DeviceEntry) -> Device | EpicsSignalRO:
             return CheckedMotor(entry.motor, name=name, deadband=entry.deadband, labels=labels)
         case CameraDistanceEntry():
             return CameraDistance(name=name, entry=entry, labels=baseline | {"motors"})
+        case CyclerEntry():
+            return Cycler(name=name, entry=entry, labels=baseline | {"cyclers"})
         case SlitsEntry():
             return Slits(name=name, entry=entry, labels=baseline)
         case LensEntry():

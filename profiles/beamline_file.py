@@ -147,7 +147,13 @@ class BeamlineFile(BaseModel):
     def _served(self) -> dict[str, DeviceEntry]:
         if not self.virtual:
             return {}
-        return virtual_devices(self.prefix, lenses_of(self.twin, self.pixel_um))
+        lenses = lenses_of(self.twin, self.pixel_um)
+        return virtual_devices(self.prefix, lenses, cell=self.virtual_cell)
+
+    @property
+    def virtual_cell(self) -> bool:
+        """Whether the virtual beamline has a cell on a cycler: its ``twin`` has a ``cell``."""
+        return self.virtual and self.twin.get("cell") is not None
 
     @field_validator("devices", mode="before")
     @classmethod

@@ -23,6 +23,7 @@ from voltomo.cli.sample_summary import sample_group
 from voltomo.dose.material_file import MaterialFile
 from voltomo.dose.plan_file import PlanFile
 from voltomo.dose.policy_file import PolicyFile
+from voltomo.experiment.experiment_file import ExperimentFile
 from voltomo.profiles.beamline_file import BeamlineFile
 from voltomo.profiles.scan_file import ScanFile
 from voltomo.records.nxtomo import export_nxtomo
@@ -44,6 +45,7 @@ SHOWN_FILES: dict[str, type[BaseModel]] = {
     "# beamline.yml": BeamlineFile,
     "# materials.yml": MaterialFile,
     "# plan.yml": PlanFile,
+    "# experiment.yml": ExperimentFile,
     "# policies.yml": PolicyFile,
     "# corrections.yml": CorrectionSettings,
 }

@@ -28,10 +28,12 @@ PAGES = Path(__file__).resolve().parents[1] / "docs"
 _TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _UNITS = (
     ("_per_cm2_s", "1/(cm² s)"), ("_W_per_m2_K", "W/(m² K)"), ("_um", "µm"), ("_mm", "mm"),
-    ("_deg", "°"), ("_keV", "keV"),
+    ("_deg", "°"), ("_V", "V"), ("_A", "A"), ("_Ah", "Ah"), ("_C", "°C"), ("_keV", "keV"),
     ("_Gy", "Gy"), ("_mA", "mA"), ("_ms", "ms"), ("_s", "s"), ("_h", "h"), ("_pixels", "pixels"),
     ("_columns", ""), ("_counts", "counts"), ("counts", "counts"), ("read_noise", "counts"),
     ("_pixels_per_minute", "pixels/min"), ("_us", "µs"), ("_um_per_h", "µm/h"),
+    ("_Ah", "Ah"), ("_V", "V"), ("_rate_C", "C"), ("rate_C", "C"), ("temperature_C", "°C"),
+    ("_GB", "GB"), ("_ohm", "ohm"), ("_K_per_min", "K/min"),
 )  # fmt: skip
 _KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "file"}
 _BOUNDS = (("gt", ">"), ("ge", "≥"), ("lt", "<"), ("le", "≤"))
@@ -277,10 +279,43 @@ def _of_dose() -> dict[str, Callable[[], str]]:
     }
 
 
+def _of_experiments() -> dict[str, Callable[[], str]]:
+    """Tables of the experiment file."""
+    from voltomo.experiment.cell import CyclingCell
+    from voltomo.experiment.experiment_file import ExperimentFile
+    from voltomo.experiment.protocol import Step
+    from voltomo.experiment.scan_entry import Flow, Freeze, ScanEntry
+    from voltomo.experiment.surroundings import (
+        Answer,
+        Bounds,
+        Environment,
+        Mark,
+        TemperatureFrom,
+    )
+    from voltomo.model.condition import Condition
+
+    models: dict[str, Any] = {
+        "experiment": ExperimentFile,
+        "cycling-cell": CyclingCell,
+        "step": Step,
+        "environment": Environment,
+        "temperature-from": TemperatureFrom,
+        "mark": Mark,
+        "experiment-scan": ScanEntry,
+        "condition": Condition,
+        "freeze": Freeze,
+        "flow": Flow,
+        "answer": Answer,
+        "bounds": Bounds,
+    }
+    return {name: partial(settings, model) for name, model in models.items()}
+
+
 def tables() -> dict[str, Callable[[], str]]:
     """What makes each table, by its name."""
     from voltomo.analysis.correction_settings import CorrectionSettings, PhaseSettings
     from voltomo.live.settings import LiveSettings
+    from voltomo.model.cell_limits import CellLimits
     from voltomo.model.device_entries import KINDS
     from voltomo.model.keep_out import KeepOut
     from voltomo.model.rotation_range import RotationRange
@@ -292,6 +327,7 @@ def tables() -> dict[str, Callable[[], str]]:
     from voltomo.records.summary import LiveSummary, ScanSummary
     from voltomo.runtime.addresses import Facility
     from voltomo.twin.camera_settings import CameraSettings, LensSettings
+    from voltomo.twin.cell_settings import CellSettings
     from voltomo.twin.settings import TwinSettings
     from voltomo.twin.stage_errors import StageErrorSettings
 
@@ -308,12 +344,15 @@ def tables() -> dict[str, Callable[[], str]]:
         "keep-out": lambda: settings(KeepOut),
         **{f"device-{name}": partial(settings, model, "kind") for name, model in KINDS.items()},
         **_of_dose(),
+        **_of_experiments(),
         "live": lambda: settings(LiveSettings, "prefix"),
         "catalogue": lambda: settings(CatalogueSettings),
         "twin": lambda: settings(TwinSettings, "prefix", "energy_keV"),
         "camera": lambda: settings(CameraSettings, *camera),
         "lens": lambda: settings(LensSettings),
         "errors": lambda: settings(StageErrorSettings),
+        "cell": lambda: settings(CellSettings),
+        "cell-limits": lambda: settings(CellLimits),
         "scan": lambda: settings(ScanFile),
         "target": lambda: settings(Target),
         "summary": lambda: fields(ScanSummary),

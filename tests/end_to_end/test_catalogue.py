@@ -82,9 +82,8 @@ def test_a_filler_that_dies_in_mid_scan_misses_nothing(beamline: VirtualBeamline
             for source in beamline.last_scan().record.sources
             if source.block == "sweep_0"
         ]
-        assert np.array_equal(
-            run["primary"]["data"]["camera_image"][190:], stored(path, FRAMES)[190:]
-        )
+        frames = run["primary"]["data"]["camera_image"]
+        assert np.array_equal(frames[190:], stored(path, FRAMES)[190:])
         fates = run["frame_table"].read()
         assert (fates["row"].to_numpy() >= 0).all()
         catalogue.context.close()

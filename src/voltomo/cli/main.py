@@ -68,6 +68,21 @@ def status(
 
 
 @app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="Experiment file (YAML).", readable=False)],
+    beamline: Beamline = "virtual",
+) -> None:
+    """Foresee an experiment: its scans, states of charge, times, dose, data, and conflicts.
+
+    Nothing is started, and nothing needs to run. Exit code 0: it can be run so; 1: it cannot, and
+    every mistake is shown with its line.
+    """
+    from voltomo.cli.check import run_check
+
+    run_check(file, beamline)
+
+
+@app.command()
 def scan(
     file: Annotated[Path, typer.Argument(help="Scan file (YAML).", readable=False)],
     run_folder: Folder = None,

@@ -17,6 +17,7 @@ _TWIN: tuple[tuple[str, str, Domain], ...] = (
     ("camera", "voltomo.twin.camera_ioc", "hardware"),
     ("writer", "voltomo.twin.writer_ioc", "hardware"),
 )
+_CELL: tuple[tuple[str, str, Domain], ...] = (("cell", "voltomo.twin.cell_ioc", "cell"),)
 _FILLER: tuple[tuple[str, str, Domain], ...] = (("catalogue", "voltomo.records.filler", "records"),)
 _OWN: tuple[tuple[str, str, Domain], ...] = (
     ("guard", "voltomo.dose.guard_ioc", "guard"),
@@ -25,9 +26,11 @@ _OWN: tuple[tuple[str, str, Domain], ...] = (
 )
 
 
-def served(*, virtual: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def served(*, virtual: bool, cell: bool = False) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Which services serve over Channel Access, and which over PV Access."""
-    return (CHANNEL_ACCESS, PV_ACCESS) if virtual else (_OWN_CHANNEL_ACCESS, _OWN_PV_ACCESS)
+    if not virtual:
+        return _OWN_CHANNEL_ACCESS, _OWN_PV_ACCESS
+    return (*CHANNEL_ACCESS, *(("cell",) if cell else ())), PV_ACCESS
 
 
 _SILENCE_S = {"guard": 10.0, "catalogue": 900.0}
@@ -36,10 +39,14 @@ the catalogue for long: it takes only what time is left over."""
 
 
 def services(
-    addresses: Addresses, *, virtual: bool, catalogue: bool = False
+    addresses: Addresses, *, virtual: bool, catalogue: bool = False, cell: bool = False
 ) -> tuple[ServiceSpec, ...]:
-    """Services of a run: the twin's where it is virtual, voltomo's own, the catalogue's."""
-    table = (*(_TWIN if virtual else ()), *_OWN, *(_FILLER if catalogue else ()))
+    """Services of a run: the twin's where it is virtual, voltomo's own, the catalogue's.
+
+    The twin's cycler is one of them where ``cell`` asks for it.
+    """
+    twin = (*_TWIN, *(_CELL if cell else ())) if virtual else ()
+    table = (*twin, *_OWN, *(_FILLER if catalogue else ()))
     return tuple(
         ServiceSpec(
             name=name,

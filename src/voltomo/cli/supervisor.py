@@ -74,6 +74,7 @@ class Supervisor:
         *,
         virtual: bool = True,
         catalogue: bool = False,
+        cell: bool = False,
         first_port: int | None = None,
         prefix: str = "VT:",
         facility: Facility | None = None,
@@ -91,13 +92,13 @@ class Supervisor:
         self._prepare = prepare
         self._give = partial(
             give_addresses,
-            channel_access=served(virtual=virtual)[0],
-            pv_access=served(virtual=virtual)[1],
+            channel_access=served(virtual=virtual, cell=cell)[0],
+            pv_access=served(virtual=virtual, cell=cell)[1],
             prefix=prefix,
             facility=facility,
             pvs=pvs,
         )
-        self._specs = specs or partial(services, virtual=virtual, catalogue=catalogue)
+        self._specs = specs or partial(services, virtual=virtual, catalogue=catalogue, cell=cell)
         self._kept: dict[str, KeptService] = {}
         self._one_at_a_time = threading.RLock()
         self._stopping = threading.Event()

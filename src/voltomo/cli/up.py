@@ -52,6 +52,7 @@ def make_supervisor(
         settings,
         virtual=file.virtual,
         catalogue=settings["catalogue"]["enabled"] and installed(),
+        cell=file.virtual_cell,
         first_port=first_port,
         prefix=file.prefix,
         facility=file.epics,

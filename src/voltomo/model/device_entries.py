@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from voltomo.model.cycler_records import CYCLER_RECORDS
 from voltomo.model.pv_names import PvName
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "KINDS",
     "AxisEntry",
     "CameraDistanceEntry",
+    "CyclerEntry",
     "DeviceEntry",
     "LensEntry",
     "PhotonShutterEntry",
@@ -174,6 +176,40 @@ class SensorEntry(_Entry):
     pv: PvName
 
 
+class CyclerEntry(_Entry):
+    """A cycler with one cell; scans do not need it, and do not stop it.
+
+    Parameters
+    ----------
+    kind : "Cycler"
+    required : bool
+        Whether a session opens without it.
+    prefix : str
+        First part of the names of its records.
+    names : dict
+        Other PVs, by the name of what they stand for (`voltage`, `start_command`, …).
+    """
+
+    kind: Literal["Cycler"]
+    prefix: PvName
+    names: dict[str, PvName] = {}
+
+    @model_validator(mode="after")
+    def _are_known(self) -> CyclerEntry:
+        unknown = sorted(set(self.names) - set(CYCLER_RECORDS))
+        if unknown:
+            raise ValueError(
+                f"a cycler has no {', '.join(unknown)}; it has {', '.join(CYCLER_RECORDS)}"
+            )
+        return self
+
+    @property
+    def pvs(self) -> dict[str, str]:
+        """Whole names of all records."""
+        following = {name: f"{self.prefix}{rest}" for name, rest in CYCLER_RECORDS.items()}
+        return following | self.names
+
+
 AS_DECLARED = "as declared"
 """What the virtual beamline calls its lens where its file names none."""
 
@@ -190,13 +226,20 @@ EVERYWHERE = (
 """Devices that every beamline has; their names are in `PvNames`."""
 
 DeviceEntry = Annotated[
-    AxisEntry | CameraDistanceEntry | SlitsEntry | LensEntry | PhotonShutterEntry | SensorEntry,
+    AxisEntry
+    | CameraDistanceEntry
+    | CyclerEntry
+    | SlitsEntry
+    | LensEntry
+    | PhotonShutterEntry
+    | SensorEntry,
     Field(discriminator="kind"),
 ]
 
 KINDS: Mapping[str, type[_Entry]] = {
     "Axis": AxisEntry,
     "CameraDistance": CameraDistanceEntry,
+    "Cycler": CyclerEntry,
     "Lens": LensEntry,
     "PhotonShutter": PhotonShutterEntry,
     "Sensor": SensorEntry,
@@ -212,7 +255,9 @@ def axes_of(name: str, entry: DeviceEntry) -> tuple[str, ...]:
     return (name,) if isinstance(entry, AxisEntry | CameraDistanceEntry) else ()
 
 
-def virtual_devices(prefix: str, pixel_um: Mapping[str, float]) -> dict[str, DeviceEntry]:
+def virtual_devices(
+    prefix: str, pixel_um: Mapping[str, float], *, cell: bool = False
+) -> dict[str, DeviceEntry]:
     """What the virtual beamline serves beside the names in `PvNames`.
 
     Parameters
@@ -221,8 +266,13 @@ def virtual_devices(prefix: str, pixel_um: Mapping[str, float]) -> dict[str, Dev
         First part of its names.
     pixel_um : mapping
         Pixel size behind each of its lenses.
+    cell : bool
+        Whether it has a cell on a cycler.
     """
-    return {
+    cycler: dict[str, DeviceEntry] = {
+        "cycler": CyclerEntry(kind="Cycler", prefix=f"{prefix}Cycler:", required=False)
+    }
+    return (cycler if cell else {}) | {
         "tilt": AxisEntry(kind="Axis", motor=f"{prefix}Stage:Tilt"),
         "slits": SlitsEntry(
             kind="Slits",

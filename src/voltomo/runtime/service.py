@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 _PR_SET_PDEATHSIG = 1
 PARENT_VARIABLE = "VOLTOMO_PARENT_PID"
 
-Domain = Literal["hardware", "guard", "analysis", "page", "records"]
+Domain = Literal["hardware", "cell", "guard", "analysis", "page", "records"]
 
 
 class Service(Protocol):

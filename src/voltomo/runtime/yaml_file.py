@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast, get_args
 
@@ -36,7 +36,9 @@ _SENTENCES = {
     "model_type": "must be a group of 'key: value' lines",
 }
 
-_UNITS = {name: name for name in ("s", "h", "mm", "deg", "keV", "Gy", "mA")} | {"um": "µm"}
+_UNITS = {
+    name: name for name in ("s", "h", "mm", "deg", "keV", "Gy", "mA", "V", "Ah", "GB", "ohm")
+} | {"um": "µm", "rate_C": "C-rates", "temperature_C": "°C"}
 """Units as names of keys end in them."""
 
 
@@ -93,10 +95,39 @@ def mistake_at(place: Sequence[str | int], what: str) -> ValidationError:
     what : str
         What is wrong, without the place.
     """
-    error = PydanticCustomError("mistake", "{what}", {"what": what})
+    return mistakes_at([(place, what)])
+
+
+def mistakes_at(found: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
+    """Several mistakes of that kind, each with its place."""
     return ValidationError.from_exception_data(
-        "file", [{"type": error, "loc": tuple(place), "input": None}]
+        "file",
+        [
+            {
+                "type": PydanticCustomError("mistake", "{what}", {"what": what}),
+                "loc": tuple(place),
+                "input": None,
+            }
+            for place, what in found
+        ],
     )
+
+
+def pointed_at(path: Path, place: Sequence[str | int], what: str) -> str:
+    """Something about a place in a file that was read: its line, with a caret below.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it has been read by `load_yaml` before.
+    place : sequence of str or int
+        Keys and positions in lists; as far as the file has them.
+    what : str
+        A sentence.
+    """
+    text = path.read_text(encoding="utf-8")
+    root = _Loader(text).get_single_node()
+    return _at(path, text.splitlines(), _mark(root, place), what)
 
 
 def load_yaml(path: Path, model: type[Model], context: Any = None) -> Model:
@@ -168,6 +199,25 @@ def _at(path: Path, lines: list[str], mark: yaml.Mark | None, what: str) -> str:
     return f"{path}:{mark.line + 1}:{mark.column + 1}: {what}\n    {line}\n    {blank}^"
 
 
+def _mark(
+    root: yaml.Node | None, place: Sequence[str | int], *, of_key: bool = False
+) -> yaml.Mark | None:
+    """Where a place stands in a file; ``of_key``: its last key, and not the value behind."""
+    mark = root.start_mark if root is not None else None
+    node = root
+    for number, word in enumerate(place, 1):
+        if isinstance(node, yaml.MappingNode):
+            pair = next((p for p in node.value if p[0].value == str(word)), None)
+            if pair is None:
+                break
+            node = pair[1]
+            mark = pair[0 if of_key and number == len(place) else 1].start_mark
+        elif isinstance(node, yaml.SequenceNode) and isinstance(word, int):
+            node = node.value[word]
+            mark = node.start_mark
+    return mark
+
+
 def _explain(
     path: Path,
     lines: list[str],
@@ -176,19 +226,7 @@ def _explain(
     detail: ErrorDetails,
 ) -> str:
     place = detail["loc"]
-    mark = root.start_mark if root is not None else None
-    node = root
-    for word in place:
-        if isinstance(node, yaml.MappingNode):
-            pair = next((p for p in node.value if p[0].value == str(word)), None)
-            if pair is None:
-                break
-            unknown = detail["type"] == "extra_forbidden" and word == place[-1]
-            node = pair[1]
-            mark = pair[0].start_mark if unknown else pair[1].start_mark
-        elif isinstance(node, yaml.SequenceNode) and isinstance(word, int):
-            node = node.value[word]
-            mark = node.start_mark
+    mark = _mark(root, place, of_key=detail["type"] == "extra_forbidden")
     where = ".".join(str(word) for word in place) or "the file"
     return _at(path, lines, mark, f"{where}: {sentence(model, detail)}")
 
@@ -210,8 +248,9 @@ def _unit_and_seen(detail: ErrorDetails) -> str:
     numbers = ("float_type", "float_parsing", "int_type", "int_parsing")
     if detail["type"] not in numbers or not isinstance(detail["input"], str):
         return ""
-    _, _, unit = str(detail["loc"][-1]).rpartition("_")
-    wanted = f", in {_UNITS[unit]} and without a unit" if unit in _UNITS else ""
+    name = str(detail["loc"][-1])
+    unit = next((said for end, said in _UNITS.items() if f"_{name}".endswith(f"_{end}")), None)
+    wanted = f", in {unit} and without a unit" if unit is not None else ""
     return f"{wanted}; it says {detail['input']!r}"
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.beam_answer import AnswerSettings
 from voltomo.twin.camera_settings import CameraSettings
+from voltomo.twin.cell_settings import CellSettings
 from voltomo.twin.stage_errors import StageErrorSettings
 
 
@@ -50,6 +51,8 @@ class TwinSettings(BaseModel):
         How strongly the cell answers to the beam; off if not given.
     errors : StageErrorSettings
         What stages and sample do that nobody asked them for.
+    cell : CellSettings or None
+        A cell on a cycler; none if not given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +73,7 @@ class TwinSettings(BaseModel):
     camera: CameraSettings = CameraSettings()
     answer: AnswerSettings = AnswerSettings()
     errors: StageErrorSettings = StageErrorSettings()
+    cell: CellSettings | None = None
 
     @classmethod
     def load(cls, folder: RunFolder) -> TwinSettings:

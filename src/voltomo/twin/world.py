@@ -85,6 +85,8 @@ FaultKind = Literal[
     "beam_moved_y",
     "dust",
     "sample_slipped",
+    "cycler_frozen",
+    "cycler_trip",
 ]
 
 FATE_DELIVERED, FATE_LOST, FATE_MISSED = 0, 1, 2
