@@ -1,7 +1,7 @@
 """The few functions of scipy that the numerics use, with their types, which scipy lacks."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import scipy.fft  # pyright: ignore[reportMissingTypeStubs]
@@ -11,6 +11,8 @@ import scipy.ndimage  # pyright: ignore[reportMissingTypeStubs]
 import scipy.optimize  # pyright: ignore[reportMissingTypeStubs]
 import scipy.signal  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
+
+Real = TypeVar("Real", bound=np.floating[Any])
 
 _fft = cast(Any, scipy.fft)
 _interpolate = cast(Any, scipy.interpolate)
@@ -149,7 +151,7 @@ def solve_tridiagonal(
     return _linalg.solveh_banded(bands, right, check_finite=False)
 
 
-def slope_along(image: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+def slope_along(image: NDArray[Real], axis: int) -> NDArray[Real]:
     """Central differences; zero across a single row."""
     slope = np.zeros_like(image)
     if image.shape[axis] > 2:
