@@ -90,11 +90,12 @@ def beamline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     from tests.virtual_beamline import VirtualBeamline
 
     PORTS.release()
-    made = VirtualBeamline.make(tmp_path_factory.mktemp("beamline") / "run", PORTS.first)
+    root = tmp_path_factory.mktemp("beamline") / "run"
     with ExitStack() as stack:
         # A test of another process that was faster has the block for a while.
         give_up_s = time.monotonic() + PORTS_PATIENCE_S
         while True:
+            made = VirtualBeamline.make(root, PORTS.first)
             try:
                 stack.enter_context(made.supervisor)
                 break
