@@ -28,7 +28,7 @@ from voltomo.runtime.run_folder import RunFolder
 from voltomo.twin.truth import fluence
 from voltomo.twin.world import World
 
-pytestmark = [pytest.mark.twin, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.twin, pytest.mark.long, pytest.mark.timeout(240)]
 
 PREFIX = "FAC:"
 

@@ -75,6 +75,7 @@ def test_a_signal_ends_the_scan_at_once(
     assert_ended_in_order(beamline, told_s, by)
 
 
+@pytest.mark.long
 def test_more_signals_do_not_disturb_the_clean_up_and_the_next_scan_works(
     beamline: VirtualBeamline,
 ) -> None:

@@ -84,6 +84,7 @@ def test_without_worker_or_page_the_scan_goes_on(beamline: VirtualBeamline, serv
     assert int(picture["frames"]) == 200
 
 
+@pytest.mark.long
 def test_a_guard_that_hangs_is_started_again(beamline: VirtualBeamline) -> None:
     supervisor = beamline.supervisor
     beamline.wait(lambda: supervisor.beating() == set(supervisor.states()), 10)

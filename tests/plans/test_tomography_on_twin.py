@@ -10,7 +10,7 @@ import pytest
 from tests.devices.bench import Bench, bench
 from voltomo.twin.world import Fault
 
-pytestmark = [pytest.mark.twin, pytest.mark.slow]
+pytestmark = [pytest.mark.twin, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from voltomo.records.run_log import RunLog
 from voltomo.runtime.run_folder import RunFolder
 
 pytestmark = [
+    pytest.mark.long,
     # tiled's own TestClient and its HTTP library speak of their future.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),

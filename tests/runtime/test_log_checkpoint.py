@@ -1,7 +1,7 @@
 """A checkpoint saves reading, and is believed only where the log is still the same."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from voltomo.runtime.append_log import AppendLog
@@ -31,6 +31,7 @@ def test_a_reader_begins_behind_it(tmp_path) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(part=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
+@example(part=0.609375, value=52)
 def test_one_that_does_not_fit_is_passed_over(tmp_path_factory, part, value) -> None:
     path = tmp_path_factory.mktemp("log") / "run.log"
     with_checkpoint(path, 4, 0)
