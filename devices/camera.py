@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from event_model import compose_stream_resource
 from ophyd import Component, Device
 from ophyd.areadetector.cam import SimDetectorCam
 from ophyd.areadetector.plugins import HDF5Plugin_V34, PvaPlugin_V34
@@ -25,11 +23,10 @@ from voltomo.devices.background import (
     wait_until,
 )
 from voltomo.devices.camera_checks import check_camera
-from voltomo.devices.camera_file import read_stamps
+from voltomo.devices.camera_file import file_of_frames, read_stamps
 from voltomo.devices.faults import DeviceFault, fault
 from voltomo.devices.timeouts import ARMING_S, CLOSING_S
 from voltomo.model.arming import CameraSetup, FrameBlock
-from voltomo.model.frame_layout import FRAMES
 from voltomo.model.frame_table import Frames
 from voltomo.model.scan_spec import Block
 
@@ -150,18 +147,7 @@ class Camera(Device):
             return
         count = self.get_index() if index is None else min(index, self.get_index())
         if armed.resource is None:
-            armed.resource = compose_stream_resource(
-                mimetype="application/x-hdf5",
-                uri=f"file://localhost{quote(str(armed.path))}",
-                data_key=f"{self.name}_image",
-                parameters={
-                    "dataset": FRAMES,
-                    "chunk_shape": [1, *armed.shape],
-                    "swmr": True,
-                    "block": armed.block.block.name,
-                    "take": armed.block.take,
-                },
-            )
+            armed.resource = file_of_frames(self.name, armed.path, armed.shape, armed.block)
             yield "stream_resource", armed.resource.stream_resource_doc
         if count > armed.announced:
             span = {"start": armed.announced, "stop": count}

@@ -5,11 +5,15 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import h5py
 import numpy as np
+from event_model import compose_stream_resource
 
 from voltomo.devices.faults import fault
+from voltomo.model.arming import FrameBlock
 from voltomo.model.frame_layout import FRAMES, STAMPS, UNIQUE_IDS
 from voltomo.model.frame_table import Frames
 
@@ -33,6 +37,34 @@ def read_stamps(path: Path) -> Frames:
             "camera", f"stamps and numbers of frames in {path}", str(error), "no beam was used"
         ) from error
     return Frames(stamps, numbers, np.arange(stamps.size, dtype=np.int64))
+
+
+def file_of_frames(name: str, path: Path, shape: tuple[int, ...], block: FrameBlock) -> Any:
+    """What composes the documents of a file of frames, ``stream_resource`` and ``stream_datum``.
+
+    Parameters
+    ----------
+    name : str
+        The camera; frames go under ``<name>_image``.
+    path : Path
+        The file.
+    shape : tuple of int
+        Rows and columns of a frame.
+    block : FrameBlock
+        The block and take that the frames are of.
+    """
+    return compose_stream_resource(
+        mimetype="application/x-hdf5",
+        uri=f"file://localhost{quote(str(path))}",
+        data_key=f"{name}_image",
+        parameters={
+            "dataset": FRAMES,
+            "chunk_shape": [1, *shape],
+            "swmr": True,
+            "block": block.block.name,
+            "take": block.take,
+        },
+    )
 
 
 def check_room(folder: Path, need_bytes: int) -> None:

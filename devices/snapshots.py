@@ -7,19 +7,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-from event_model import compose_stream_resource
 from ophyd.status import Status
 
 from voltomo.devices.background import in_background, wait_until
 from voltomo.devices.camera import Camera
-from voltomo.devices.camera_file import mean_counts
+from voltomo.devices.camera_file import file_of_frames, mean_counts
 from voltomo.devices.faults import DeviceFault, fault
 from voltomo.devices.timeouts import ARMING_S, CLOSING_S, train_timeout_s
 from voltomo.devices.trigger_box import TriggerBox
 from voltomo.model.arming import CameraSetup, FrameBlock, Snapshot, SnapshotSetup, TriggerTrain
-from voltomo.model.frame_layout import FRAMES
 from voltomo.model.scan_spec import Block
 
 _FRAME_S = 2.0
@@ -138,18 +135,7 @@ class Snapshots:
         if file is None or file.frames == file.announced:
             return
         if file.resource is None:
-            file.resource = compose_stream_resource(
-                mimetype="application/x-hdf5",
-                uri=f"file://localhost{quote(str(self._path(file)))}",
-                data_key=f"{self.name}_image",
-                parameters={
-                    "dataset": FRAMES,
-                    "chunk_shape": [1, *file.shape],
-                    "swmr": True,
-                    "block": file.block.block.name,
-                    "take": file.block.take,
-                },
-            )
+            file.resource = file_of_frames(self.name, self._path(file), file.shape, file.block)
             yield "stream_resource", file.resource.stream_resource_doc
         span = {"start": file.frames - 1, "stop": file.frames}
         file.announced = file.frames

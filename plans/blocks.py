@@ -29,6 +29,7 @@ from voltomo.plans.stubs import (
     take_lease,
 )
 from voltomo.plans.takes import Interrupted
+from voltomo.plans.within import prepare_within
 
 Plan = Generator[Msg, Any, Any]
 Pages = list[dict[str, Any]]
@@ -71,8 +72,7 @@ def _land(run: Run, block: Block) -> Plan:
 
 def _usual_speed(run: Run) -> Plan:
     yield from bps.wait("run-down")
-    yield from bps.prepare(run.beamline.rotation, None, group="usual speed")
-    yield from bps.wait("usual speed", timeout=ARM_S)
+    yield from prepare_within(run.beamline.rotation, None, ARM_S)
 
 
 def _fire(run: Run, train: str) -> Plan:

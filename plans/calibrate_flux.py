@@ -16,6 +16,7 @@ from voltomo.plans.clean_up import Home, put_back
 from voltomo.plans.optics import demand_front_end
 from voltomo.plans.preflight import demand_closed, demand_devices
 from voltomo.plans.protocols import TomographyBeamline
+from voltomo.plans.within import set_within
 from voltomo.plans.words import INTERRUPTIONS, ScanFailed, ScanRefused, innermost
 
 __all__ = ["POINT", "calibrate_flux"]
@@ -219,14 +220,12 @@ def _point(beamline: TomographyBeamline, steps: _Steps, point: _Point, stops_see
         beside_sample=True,
         stops_seen=stops_seen,
     )
-    yield from bps.abs_set(beamline.lease, request, group="lease")
-    yield from bps.wait("lease", timeout=_LEASE_S)
+    yield from set_within(beamline.lease, request, _LEASE_S)
     # The beam may be lost at any reading; the plan ends then.
     yield from bps.trigger(beamline.lease, group="beam held")
     yield from bps.sleep(_SETTLE_S)
     yield from _read(devices, "primary", steps.readings, steps.every_s)
-    yield from bps.abs_set(beamline.lease, None, group="settle")
-    yield from bps.wait("settle", timeout=_ARM_S)
+    yield from set_within(beamline.lease, None, _ARM_S)
     # What has been read is not read again behind a pause that comes while axes move.
     yield from bps.checkpoint()
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from bluesky import Msg
 from bluesky import plan_stubs as bps
-from bluesky.utils import short_uid
 
 from voltomo.plans.protocols import PointBeamline, TomographyBeamline
+from voltomo.plans.within import prepare_within, set_within
 from voltomo.plans.words import CLOSED, ScanFailed, innermost
 
 Plan = Generator[Msg, Any, Any]
@@ -111,8 +111,8 @@ def put_points_to_rest(beamline: PointBeamline) -> Generator[Msg, Any, list[str]
     """
     steps: list[Step] = [
         ("the checkpoint could not be cleared", bps.clear_checkpoint),
-        ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
-        ("the camera could not be stopped", lambda: _prepare(beamline.snapshots, 45.0)),
+        ("the lease could not be settled", lambda: set_within(beamline.lease, None, 8.0)),
+        ("the camera could not be stopped", lambda: prepare_within(beamline.snapshots, None, 45.0)),
         _shut(beamline),
     ]
     return (yield from _attempts(steps))
@@ -136,7 +136,7 @@ def put_back(beamline: TomographyBeamline, home: Sequence[Home]) -> Generator[Ms
     shut: list[bool] = []
     steps: list[Step] = [
         ("the checkpoint could not be cleared", bps.clear_checkpoint),
-        ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
+        ("the lease could not be settled", lambda: set_within(beamline.lease, None, 8.0)),
         _shut(beamline, shut),
     ]
     steps += [(f"{at.name} was not brought back", _bringing_back(at, shut)) for at in home]
@@ -145,15 +145,20 @@ def put_back(beamline: TomographyBeamline, home: Sequence[Home]) -> Generator[Ms
 
 def _rest(beamline: TomographyBeamline, leftovers: Sequence[Step]) -> list[Step]:
     return [
-        ("the lease could not be settled", lambda: _set(beamline.lease, None, 8.0)),
-        ("the triggers could not be disarmed", lambda: _prepare(beamline.trigger, 12.0)),
+        ("the lease could not be settled", lambda: set_within(beamline.lease, None, 8.0)),
+        (
+            "the triggers could not be disarmed",
+            lambda: prepare_within(beamline.trigger, None, 12.0),
+        ),
         *leftovers,
-        ("the camera could not be stopped", lambda: _prepare(beamline.camera, 30.0)),
+        ("the camera could not be stopped", lambda: prepare_within(beamline.camera, None, 30.0)),
     ]
 
 
 def _speed(beamline: TomographyBeamline) -> Step:
-    return "the stage's speed could not be restored", lambda: _prepare(beamline.rotation, 12.0)
+    return "the stage's speed could not be restored", lambda: prepare_within(
+        beamline.rotation, None, 12.0
+    )
 
 
 def _shut(beamline: TomographyBeamline, shut: list[bool] | None = None) -> Step:
@@ -211,16 +216,4 @@ def _bring_back(at: Home, shut: list[bool]) -> Plan:
     """A sample that is out of the beam stays there while the beam may be on."""
     if not shut:
         raise ScanFailed("it stays where it is until the shutter is closed")
-    yield from _set(at.axis, at.position, at.patience_s)
-
-
-def _set(device: Any, value: Any, timeout_s: float) -> Plan:
-    group = short_uid("rest")
-    yield from bps.abs_set(device, value, group=group)
-    yield from bps.wait(group, timeout=timeout_s)
-
-
-def _prepare(device: Any, timeout_s: float) -> Plan:
-    group = short_uid("rest")
-    yield from bps.prepare(device, None, group=group)
-    yield from bps.wait(group, timeout=timeout_s)
+    yield from set_within(at.axis, at.position, at.patience_s)

@@ -24,6 +24,7 @@ from voltomo.plans.limits import demand_limits, demand_reachable
 from voltomo.plans.optics import demand_front_end, demand_pixel_size
 from voltomo.plans.protocols import TomographyBeamline, tilt_stage
 from voltomo.plans.rotation import fitted
+from voltomo.plans.within import prepare_within
 from voltomo.plans.words import CLOSED, INTERRUPTIONS, ScanRefused, innermost, root_of
 
 RECONNECT_S = 30.0
@@ -176,8 +177,7 @@ def _checks(beamline: TomographyBeamline, spec: ScanSpec) -> Generator[Msg, Any,
         (beamline.lease, need, 10.0),
         (beamline.camera, setup, 60.0),
     ):
-        yield from bps.prepare(device, what, group="preflight")
-        yield from bps.wait("preflight", timeout=patience_s)
+        yield from prepare_within(device, what, patience_s)
     return facts
 
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from bluesky import Msg
 from bluesky import plan_stubs as bps
 from bluesky import preprocessors as bpp
-from bluesky.utils import short_uid
 
 from voltomo.dose.lease import LeaseRequest
 from voltomo.model.arming import BeamNeed, Snapshot, SnapshotSetup
@@ -26,6 +25,7 @@ from voltomo.plans.optics import demand_front_end
 from voltomo.plans.preflight import demand_closed, demand_devices
 from voltomo.plans.protocols import PointBeamline
 from voltomo.plans.stubs import ARM_S, LEASE_S
+from voltomo.plans.within import prepare_within, set_within
 from voltomo.plans.words import INTERRUPTIONS, ScanFailed, ScanRefused, innermost
 
 Plan = Generator[Msg, Any, Any]
@@ -259,7 +259,7 @@ class _Lit:
             )
         self.most, self.used = int(most), 0
         need = BeamNeed(wanted.sample, self.most * self.seconds, wanted.last_scan)
-        yield from self._done(bps.prepare, beamline.lease, need, patience_s=10.0)
+        yield from prepare_within(beamline.lease, need, 10.0)
         said = {
             "sample": wanted.sample,
             "beam": {
@@ -279,7 +279,7 @@ class _Lit:
         """Let the camera show that it can take the frames of this run."""
         if not self.proven:
             setup = SnapshotSetup(run_name(uid), self.wanted.exposure_s, self.most)
-            yield from self._done(bps.prepare, self.beamline.snapshots, setup, patience_s=60.0)
+            yield from prepare_within(self.beamline.snapshots, setup, 60.0)
             self.proven = True
 
     def _light(self) -> Plan:
@@ -299,7 +299,7 @@ class _Lit:
         if self.camera:
             yield from self._prove(self.uid)
             frame = Snapshot(window.lead_s, window.tail_s)
-            yield from self._done(bps.prepare, beamline.snapshots, frame, patience_s=2 * ARM_S)
+            yield from prepare_within(beamline.snapshots, frame, 2 * ARM_S)
         by_trigger = self.gate == "trigger_window"
         request = LeaseRequest(
             sample=wanted.sample,
@@ -313,10 +313,10 @@ class _Lit:
         yield from demand_beam(beamline)
         yield from clear_of_top_up(beamline, self.seconds)
         self.groups, self.lit_s = set(), time.monotonic()
-        yield from self._done(bps.abs_set, beamline.lease, request, patience_s=LEASE_S)
+        yield from set_within(beamline.lease, request, LEASE_S)
         yield from bps.trigger(beamline.lease, group="beam held")
         if not by_trigger:
-            yield from self._done(bps.prepare, beamline.shutter, _OPEN, patience_s=5.0)
+            yield from prepare_within(beamline.shutter, _OPEN, 5.0)
 
     def _darken(self) -> Plan:
         """Give the beam back, and record what it has cost."""
@@ -325,7 +325,7 @@ class _Lit:
         self.groups = None
         if self.gate == "trigger_window":
             yield from bps.sleep(self.window.tail_s)
-        yield from self._done(bps.abs_set, self.beamline.lease, None, patience_s=LEASE_S)
+        yield from set_within(self.beamline.lease, None, LEASE_S)
         yield from self._demand_beam()
         yield from self._note()
 
@@ -343,11 +343,6 @@ class _Lit:
                     f"the beam was lost during an exposure ({lost}), and nothing suspends the "
                     "plan; the beam is off; start it again when the beam is back"
                 )
-
-    def _done(self, stub: Any, device: Any, word: Any, *, patience_s: float) -> Plan:
-        group = short_uid("beam")
-        yield from stub(device, word, group=group)
-        yield from bps.wait(group, timeout=patience_s)
 
 
 LIT_MARGIN_S = 0.3

@@ -78,8 +78,12 @@ def test_a_scan_without_live_slice_says_why(folder):
     live = {"frames_processed": 0, "latency_p50_ms": None, "reason": "the axis is tilted"}
     (folder.exports / f"{run_name(run.uid)}.live.json").write_text(json.dumps(live))
     made = enclosure(read_scan(folder, run.uid), None, live_result(folder, run.uid))
-    assert made.facts["No live slice"] == "the axis is tilted"
-    assert "Live" not in made.facts
+    assert made.facts == {
+        "No live slice": "the axis is tilted",
+        "Dose efficiency": "1.63e+06 counts a pixel for one gray",
+        "Image-weighted dose": "210 mGy: of this scan's dose received when the light of its "
+        "projections came, on average",
+    }
 
 
 def test_a_scan_about_a_tilted_axis_has_a_slice_too(folder):

@@ -143,7 +143,7 @@ def test_without_news_of_triggers_there_is_no_latency(tmp_path, scan) -> None:
         assert np.isnan(live.progress[-1].latency_p50_ms)
 
 
-def test_a_damaged_log_is_reported_and_the_stream_goes_on(tmp_path, scan, caplog) -> None:
+def test_a_damaged_log_is_reported_and_the_stream_goes_on(tmp_path, scan, whole, caplog) -> None:
     log = tmp_path / "run.log"
     log.write_bytes(b'00000000 {"n": 0}\n')
     with watched(log) as live:
@@ -152,6 +152,13 @@ def test_a_damaged_log_is_reported_and_the_stream_goes_on(tmp_path, scan, caplog
         for block in scan.spec.blocks():
             stream(scan, live, range(block.first, block.last), set())
         live.until(lambda: bool(live.slices) and live.slices[-1][1].frames == 90)
+        assert caplog.text.count("followed no further") == 1
+        assert live.state() == "Live"
+        assert live.slices[-1][0] == scan.uid
+        # Not the last slice: the log, which told of the end, is not read any more.
+        assert not live.slices[-1][1].complete
+        image = live.slices[-1][1].image
+    assert np.corrcoef(image.ravel(), whole.ravel())[0, 1] > 0.99
 
 
 def test_the_callback_in_a_notebook_gives_the_same_slice(tmp_path, scan, whole) -> None:

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from voltomo.cli.sample_summary import sample_facts
 from voltomo.dose.sample_dose import SampleDose
 from voltomo.model.names import run_name
+from voltomo.model.verdict_words import METRIC_NAMES, UNIT_SIGNS, judgement_words
 from voltomo.records.report import Enclosure
 from voltomo.records.scan import Scan
 from voltomo.runtime.run_folder import RunFolder
-
-_METRICS = {"snr": "signal to noise"}
 
 
 def live_result(folder: RunFolder, uid: str) -> dict[str, Any]:
@@ -77,8 +76,9 @@ def _words(metric: str, verdict: dict[str, Any]) -> tuple[str, str, str]:
     low, high, unit = verdict.get("low"), verdict.get("high"), verdict.get("unit", "")
     if low is not None and high is not None and low < high:
         value += f" ({low:.3g} to {high:.3g})"
-    value += f" {unit}" if unit else ""
-    return _METRICS.get(metric, metric.replace("_", " ")), value, str(verdict["judgement"])
+    value += f" {UNIT_SIGNS.get(unit, unit)}" if unit else ""
+    judged = judgement_words(verdict["judgement"], verdict["value"], verdict.get("threshold"))
+    return METRIC_NAMES.get(metric, metric), value, judged
 
 
 def slice_from_files(scan: Scan) -> tuple[NDArray[np.float32] | None, str]:

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voltomo.live.live_planes import PlaneState
 from voltomo.live.slice_state import SliceState
@@ -41,19 +40,17 @@ class ImageServer:
 
     def post_slice(self, uid: str, state: SliceState) -> None:
         """Publish the horizontal slice that one detector row makes."""
-        words = {
-            "scan_uid": uid,
-            "frames": state.frames,
-            "row": state.row,
-            "sweep": state.sweep,
-            "complete": state.complete,
-            "last_trigger": state.last_trigger,
-            "position": json.dumps({"row": state.row}),
-        }
-        self._post("xy", state.image, state.last_trigger, words)
+        position = json.dumps({"row": state.row})
+        self._post("xy", uid, state, {"position": position})
 
     def post_plane(self, uid: str, state: PlaneState) -> None:
         """Publish a plane that whole frames make."""
+        more = {"position": state.position, "redraw_ms": state.redraw_ms}
+        self._post(state.name, uid, state, more)
+
+    def _post(
+        self, name: str, uid: str, state: SliceState | PlaneState, more: dict[str, Any]
+    ) -> None:
         words = {
             "scan_uid": uid,
             "frames": state.frames,
@@ -61,16 +58,10 @@ class ImageServer:
             "sweep": state.sweep,
             "complete": state.complete,
             "last_trigger": state.last_trigger,
-            "position": state.position,
-            "redraw_ms": state.redraw_ms,
+            **more,
         }
-        self._post(state.name, state.image, state.last_trigger, words)
-
-    def _post(
-        self, name: str, image: NDArray[np.float32], trigger: int, words: dict[str, Any]
-    ) -> None:
-        value = self._type.wrap(image, timestamp=time.time())
-        value["uniqueId"] = trigger
+        value = self._type.wrap(state.image, timestamp=time.time())
+        value["uniqueId"] = state.last_trigger
         value["attribute"] = [{"name": key, "value": word} for key, word in words.items()]
         self._pvs[name].post(value)
 

@@ -21,6 +21,7 @@ from voltomo.live.image_server import CHANNELS
 from voltomo.live.positions import PLANES
 from voltomo.live.run_follower import RunFollower, RunStarted, RunStopped
 from voltomo.model.pv_names import PvNames
+from voltomo.model.verdict_words import METRIC_NAMES, NOT_JUDGED, UNIT_SIGNS
 
 _HEADER = struct.Struct("<HHiffIiI")
 
@@ -113,8 +114,9 @@ class Feed:
     _pictures: dict[str, tuple[int, bytes]] = field(default_factory=dict[str, tuple[int, bytes]])
 
     def message(self) -> str:
-        """All values as JSON."""
-        return json.dumps(self.values | {"utc_s": time.time()}, allow_nan=False)
+        """All values as JSON, with the words for them."""
+        words = {"metric_names": METRIC_NAMES, "unit_signs": UNIT_SIGNS, "not_judged": NOT_JUDGED}
+        return json.dumps(self.values | words | {"utc_s": time.time()}, allow_nan=False)
 
     def number(self, plane: str = "xy") -> int:
         """How many images of a plane there have been."""

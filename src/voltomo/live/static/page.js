@@ -3,7 +3,6 @@ const at = (id) => document.getElementById(id);
 const dash = "–";
 const number = (value, digits = 1) => (value == null ? dash : Number(value).toFixed(digits).replace("-", "−"));
 const known = (value, text) => (value == null ? dash : text);
-const metricNames = { lost_frames: "lost frames", mean_transmission: "mean transmission", snr: "signal to noise" };
 const liveStates = { Live: "running", Filling: "completing the slice from the files", "No slice": "running without a live slice" };
 const outcomes = { success: "complete", abort: "stopped by hand", fail: "failed" };
 const sources = { twin: "virtual beamline", replay: "replay of a recording, no dose" };
@@ -103,19 +102,20 @@ function forgetSlice() {
   canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
 }
 
-function showVerdicts(text) {
+function showVerdicts(text, names, signs, notJudged) {
   const body = at("verdicts").tBodies[0];
   let verdicts = [];
   try { verdicts = JSON.parse(text).verdicts ?? []; } catch { /* shown as none */ }
   body.replaceChildren();
   for (const verdict of verdicts) {
     const row = body.insertRow();
-    row.insertCell().textContent = metricNames[verdict.metric] ?? verdict.metric;
+    row.insertCell().textContent = names[verdict.metric] ?? verdict.metric;
     row.insertCell().textContent =
       number(verdict.value, Number.isInteger(verdict.value) ? 0 : 3) +
-      (verdict.unit ? ` ${verdict.unit}` : "");
+      (verdict.unit ? ` ${signs[verdict.unit] ?? verdict.unit}` : "");
     const judgement = row.insertCell();
-    judgement.textContent = verdict.judgement;
+    const asked = verdict.judgement !== "unknown" || verdict.value == null || verdict.threshold != null;
+    judgement.textContent = asked ? verdict.judgement : notJudged;
     judgement.className = verdict.judgement;
   }
   at("no-verdicts").hidden = verdicts.length > 0;
@@ -171,7 +171,7 @@ function showValues(v) {
   show("guard", v.guard ? v.guard + only : "does not answer", v.guard === "Latched" || v.guard == null ? "bad" : "");
   show("ring", known(v.ring_current_mA, `${number(v.ring_current_mA)} mA`));
   show("reason", v.guard_reason ?? "", v.guard === "Latched" ? "bad" : "warn");
-  showVerdicts(v.verdicts ?? "{}");
+  showVerdicts(v.verdicts ?? "{}", v.metric_names, v.unit_signs, v.not_judged);
   const none = v.live === "No slice";
   show("empty", none ? "This scan has no live slice." : "No slice yet.");
   show("no-verdicts", none ? `None: ${v.live_reason ?? ""}` : "None yet.");
