@@ -65,12 +65,12 @@ def main() -> None:
                 break
         if found is None:
             raise SystemExit("the demo did not say where its page is")
-        page = browser.open(found[1], width=1100, height=760)
+        page = browser.open(found[1], width=1100, height=1010)
         page.wait(f"document.getElementById('progress').value > {_PART_OF_SCAN}", 120)
         (IMAGES / "page.png").write_bytes(small_png(page.picture()))
         if demo.wait() != 0:
             raise SystemExit("the demo failed")
-        report = browser.open(f"file://{folder}/report.html", width=1100, height=1085)
+        report = browser.open(f"file://{folder}/report.html", width=1100, height=1420)
         (IMAGES / "report.png").write_bytes(small_png(report.picture()))
 
 
