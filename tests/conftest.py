@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+# Before anything of pyepics, whichever test comes first.
+import epicscorelibs.path.pyepics  # noqa: F401
 import pytest
 from hypothesis import settings
 

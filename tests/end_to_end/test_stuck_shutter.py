@@ -70,8 +70,9 @@ def test_a_shutter_stuck_open_raises_the_alarm_and_goes_on_being_counted(
     world = beamline.world
     known, known_frames = len(read_log(beamline.folder.exposure_log)), len(world.frames)
     before_s = world.now_s()
-    session = beamline.start_scan(SCAN)
-    beamline.wait_for_sweep(session, 10, known_frames)
+    session = beamline.start_scan(scan_file())
+    # Long enough that what the ends of an opening are charged too much does not hide the rest.
+    beamline.wait_for_sweep(session, 100, known_frames)
     world.inject(Fault("shutter_stuck_open"))
     said, _ = session.communicate(timeout=60)
     assert session.returncode == 1, said
