@@ -21,10 +21,8 @@ from voltomo.records.frame_stacks import (
     NothingToExport,
     PutFrames,
     Tell,
-    copy_frames,
-    demand_room,
+    file_in_place,
     is_linked,
-    link_frames,
     made_or_left,
     to_log,
 )
@@ -64,15 +62,8 @@ def export_dxchange(scan: Scan, path: Path, *, link: bool = False) -> Path:
         raise NothingToExport(
             f"scan {run_name(scan.record.uid)} has no projections for a DataExchange file: {why}"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not link:
-        demand_room(path.parent, scan, rows.handle.size)
-    part = path.with_name(path.name + ".part")
-    try:
-        _write(part, scan, rows, link_frames if link else copy_frames)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with file_in_place(path, scan, rows.handle.size, link=link) as (part, put):
+        _write(part, scan, rows, put)
     return path
 
 

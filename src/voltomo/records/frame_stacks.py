@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -61,6 +62,33 @@ def demand_room(folder: Path, scan: Scan, frames: int) -> None:
             "files of frames are as they were; make room, or say 'voltomo export --link' for a "
             "file that refers to them where they are"
         )
+
+
+@contextlib.contextmanager
+def file_in_place(
+    path: Path, scan: Scan, frames: int, *, link: bool
+) -> Iterator[tuple[Path, PutFrames]]:
+    """Write a file beside its place, where it goes in one step once it is whole.
+
+    Yields
+    ------
+    Path, PutFrames
+        What to write, and how its frames get there.
+
+    Raises
+    ------
+    NoRoom
+        A copy of so many frames does not fit on the disk.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not link:
+        demand_room(path.parent, scan, frames)
+    part = path.with_name(path.name + ".part")
+    try:
+        yield part, link_frames if link else copy_frames
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def made_or_left(path: Path, make: Callable[[], Path], tell: Tell = to_log) -> list[Path]:
